@@ -1,0 +1,15 @@
+"""The Jinja2 environment of our own pages and mails. Campaigns have templating.py."""
+
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse
+from jinja2 import Environment, StrictUndefined
+
+
+def public_environment(**options: Any) -> Environment:
+    """Return the environment that settings.TEMPLATES names. A misspelt variable is an error."""
+    options = {**options, "undefined": StrictUndefined}
+    environment = Environment(autoescape=True, **options)
+    environment.globals.update(static=static, url=reverse)
+    return environment

@@ -1,0 +1,14 @@
+"""The tables of what we send."""
+
+from newsletter.models.campaign import BODY_LIMIT, Campaign, Edition, Template
+from newsletter.models.delivery import Batch, Delivery, Handover
+
+__all__ = [
+    "BODY_LIMIT",
+    "Batch",
+    "Campaign",
+    "Delivery",
+    "Edition",
+    "Handover",
+    "Template",
+]

@@ -1,0 +1,282 @@
+"""Django settings. Everything that differs between installations comes from newsletter/env.py."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+
+from newsletter import env
+
+ENV = env.read()
+BASE_DIR = env.ROOT
+RUN_DIR = ENV.run_dir.resolve()
+
+# --- Addresses ------------------------------------------------------------------------
+
+PUBLIC_URL = ENV.public_url
+TRACKING_URL = ENV.tracking_url or ENV.public_url
+ALLOWED_HOSTS = [*ENV.allowed_hosts, str(urlsplit(PUBLIC_URL).hostname)]
+TRUSTED_PROXIES = ENV.trusted_proxies
+WEB_HOST, WEB_PORT, WEB_THREADS = ENV.web_host, ENV.web_port, ENV.web_threads
+EDGE_HOST, EDGE_PORT, EDGE_WORKERS = ENV.edge_host, ENV.edge_port, ENV.edge_workers
+
+# --- Security -------------------------------------------------------------------------
+
+SECRET_KEY = ENV.secret_key.get_secret_value()
+DEBUG = ENV.debug
+EMBEDDED = ENV.embedded  # on the private servers of `make run`, nowhere else
+_HTTPS = PUBLIC_URL.startswith("https://")
+
+# Separate from SECRET_KEY: links in mail already delivered must keep working when
+# the login key is rotated. The first key signs; all of them verify.
+TRACKING_KEYS = [key.strip() for key in ENV.tracking_keys.get_secret_value().split(",")]
+# Never rotated: the suppression list holds keyed hashes only, which can't be made anew.
+SUPPRESSION_KEY = (ENV.suppression_key or ENV.secret_key).get_secret_value()
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14  # seconds
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+# No redirect from http to https here: a one-click POST must not be redirected (RFC 8058).
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # other services may live on sub-domains
+SECURE_HSTS_PRELOAD = False
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # includeSubDomains: see above
+    "security.W008",  # SSL redirect: see above
+    "security.W021",  # preload: the operator's decision
+]
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes; files are not counted
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# The strict policy holds everywhere but in the admin, whose theme needs Alpine ('unsafe-eval')
+# and inline styles; see newsletter/admin/policy.py.
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+ADMIN_CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "default-src": [SELF],
+    "script-src": [SELF, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+    # Previews show a mail's own pictures, inside a sandboxed frame.
+    "img-src": [SELF, "data:", "http:", "https:"],
+    "base-uri": [SELF],
+    "form-action": [SELF],
+    "frame-ancestors": [SELF],
+    "object-src": [NONE],
+}
+
+# --- Parts ----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "csp",
+    "subscribers",
+    "tracking",
+    "newsletter",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "newsletter.admin.policy.AdminPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "newsletter.urls"
+WSGI_APPLICATION = "newsletter.wsgi.application"
+# A redirect to add a slash would lose the body of a one-click POST (RFC 8058).
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "jinja2"],
+        "APP_DIRS": False,
+        "OPTIONS": {"environment": "newsletter.jinja.public_environment"},
+    },
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates" / "django"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL -----------------------------------------------------------------------
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Turn postgres://user:password@host:port/name?option=value into Django's form."""
+    parts = urlsplit(url)
+    options = dict(pair.partition("=")[::2] for pair in parts.query.split("&") if pair)
+    options = {name: unquote(value) for name, value in options.items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        # A socket's folder comes as ?host=/folder, as in libpq.
+        "HOST": options.pop("host", unquote(parts.hostname or "")),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "CONN_MAX_AGE": 60,  # seconds
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+DATABASE_URL = ENV.database_url.get_secret_value()
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis ----------------------------------------------------------------------------
+
+REDIS_URL = ENV.redis_url.get_secret_value()
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+
+# --- Celery ---------------------------------------------------------------------------
+
+CELERY_BROKER_URL = (ENV.broker_url or ENV.redis_url).get_secret_value()
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True  # every task is safe to run twice
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = ENV.worker_concurrency
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_TIME_LIMIT = 600  # seconds
+# Redis hands an unacknowledged task to another worker after this long, so it must
+# stay above CELERY_TASK_TIME_LIMIT or a slow task runs twice at the same time.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}  # seconds
+CELERY_TIMEZONE = "UTC"
+# Mail that a person waits for has a queue of its own, served beside the campaigns.
+CELERY_TASK_DEFAULT_QUEUE = "broadsheet"
+CELERY_TASK_ROUTES = {"newsletter.tasks.send_confirmations": {"queue": "broadsheet-first"}}
+
+# Each tick looks for rows that are due and wakes a worker for them. Two beats are harmless.
+TICK = 2  # seconds
+CELERY_BEAT_SCHEDULE = {
+    "wake-campaigns": {
+        "task": "newsletter.tasks.wake_campaigns",
+        "schedule": TICK,
+        "options": {"expires": TICK},
+    },
+    "send-confirmations": {
+        "task": "newsletter.tasks.send_confirmations",
+        "schedule": TICK,
+        "options": {"expires": TICK},
+    },
+    "wake-imports": {
+        "task": "newsletter.tasks.wake_imports",
+        "schedule": TICK,
+        "options": {"expires": TICK},
+    },
+    "tidy": {"task": "newsletter.tasks.tidy", "schedule": 3600.0},
+}
+
+# --- Sending --------------------------------------------------------------------------
+
+SMTP_URL = ENV.smtp_url.get_secret_value()
+DEFAULT_FROM_EMAIL = ENV.default_from
+BOUNCE_DOMAIN = ENV.bounce_domain  # None: the domain of the campaign's From address
+SENDER_ID = ENV.sender_id  # last part of Feedback-ID
+SEND_BATCH_SIZE = ENV.send_batch_size  # recipients
+SEND_LEASE = ENV.send_lease  # seconds without a sign of life before a batch is given to another
+SEND_CONNECTIONS = ENV.send_connections  # to the mail server, for each worker process
+
+MAILCATCHER_HOST, MAILCATCHER_PORT = ENV.mailcatcher_host, ENV.mailcatcher_port
+MAILCATCHER_KEEP = ENV.mailcatcher_keep  # mails; the oldest go first
+OUTBOX = RUN_DIR / "outbox"
+
+# --- Tracking -------------------------------------------------------------------------
+
+TRACKING_STREAM = ENV.tracking_stream
+TRACKING_SPOOL = RUN_DIR / "spool"
+TRACKING_DEFAULT = ENV.tracking_default  # for people who chose nothing
+
+# --- What reaches upward through the layers -------------------------------------------
+
+# Each is called with a subscriber's id, in this order, in one transaction.
+SUBSCRIBER_ERASERS = [
+    "newsletter.erase.erase_subscriber",
+    "tracking.erase.erase_subscriber",
+]
+# campaign id -> ids of the lists that it went to; what an unsubscribe link is about.
+CAMPAIGN_LISTS = "newsletter.audience.campaign_list_ids"
+
+# --- Files ----------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+MEDIA_ROOT = RUN_DIR / "media"
+# Uploads and the files of refused rows: never served by address, only through the admin.
+IMPORT_DIR = RUN_DIR / "imports"
+
+# --- Language and time ----------------------------------------------------------------
+
+LANGUAGE_CODE = ENV.language_code
+TIME_ZONE = ENV.time_zone
+USE_TZ = True
+USE_I18N = True
+
+# --- Logs -----------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": ENV.log_level},
+    # Its warnings name the whole address of a request, and addresses hold tokens.
+    "loggers": {"django.request": {"level": "ERROR"}, "mail.log": {"level": "WARNING"}},
+}

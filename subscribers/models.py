@@ -1,0 +1,285 @@
+"""People, the lists they are on, and the proof that they agreed.
+
+States of a subscription change only through subscribers/consent.py, which also writes the ledger.
+"""
+
+from email.utils import parseaddr
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now, Upper
+
+
+class Organisation(models.Model):
+    """Who writes: named on each page and in the footer of each mail. One row, with id 1."""
+
+    name = models.CharField(max_length=200)
+    postal_address = models.TextField(
+        help_text="Stands in the footer of each mail, as the law asks (PECR, CAN-SPAM, CASL)."
+    )
+    contact_email = models.EmailField(
+        help_text="Answered by a person: for leaving by hand, and for questions about data."
+    )
+    website = models.URLField(blank=True)
+    privacy_url = models.URLField("privacy policy", blank=True)
+
+    class Meta:
+        verbose_name_plural = "organisation"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="organisation_is_one")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def current(cls) -> "Organisation":
+        """Return the one row, made from DEFAULT_FROM when nobody has filled it in yet."""
+        name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+        organisation, _ = cls.objects.get_or_create(
+            id=1, defaults={"name": name or address, "contact_email": address}
+        )
+        return organisation
+
+
+class TrackingChoice(models.TextChoices):
+    """What may be recorded of a person's reading."""
+
+    OFF = "off", "Nothing"
+    AGGREGATE = "aggregate", "Counted without a name"
+    INDIVIDUAL = "individual", "Recorded for this person"
+
+
+class Subscriber(models.Model):
+    """A person with an address. Being here gives no right to write to them: see Subscription."""
+
+    email = models.CharField("address", max_length=320, help_text="As the person gave it.")
+    # subscribers/addresses.py: NFC, folded case, A-labels. Makes two spellings one person.
+    email_key = models.CharField(max_length=320, unique=True, editable=False)
+    # subscribers/suppression.py: what the suppression list is compared with.
+    email_hash = models.BinaryField(max_length=16, editable=False)
+    name = models.CharField(max_length=200, blank=True)
+    attributes = models.JSONField(default=dict, blank=True, help_text="Anything else, as JSON.")
+    language = models.CharField(max_length=35, blank=True, help_text="BCP 47, such as en-GB.")
+    timezone = models.CharField("time zone", max_length=64, blank=True)
+    tracking = models.CharField(
+        "reading is",
+        max_length=10,
+        choices=TrackingChoice,
+        blank=True,
+        help_text="Empty: the installation's default (TRACKING_DEFAULT).",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [
+            # Read by the admin's search, which looks for the beginning of an address.
+            models.Index(
+                OpClass(Upper("email"), name="text_pattern_ops"), name="subscriber_email_search"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class MailingList(models.Model):
+    """A list that people join, and that campaigns go to."""
+
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", "Public: has a sign-up page"
+        PRIVATE = "private", "Private: people are added by you"
+
+    class OptIn(models.TextChoices):
+        DOUBLE = "double", "Double: the person confirms by mail"
+        SINGLE = "single", "Single: the form is enough"
+
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=60, unique=True)
+    description = models.TextField(blank=True, help_text="Shown on the sign-up page.")
+    visibility = models.CharField(max_length=7, choices=Visibility, default=Visibility.PRIVATE)
+    opt_in = models.CharField(max_length=6, choices=OptIn, default=OptIn.DOUBLE)
+    consent_wording = models.TextField(
+        blank=True, help_text="What people agree to when they join; kept with each consent."
+    )
+    is_demo = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(models.Model):
+    """One person on one list, in one of three states."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting for confirmation"
+        ACTIVE = "active", "Active"
+        UNSUBSCRIBED = "unsubscribed", "Left"
+
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="subscriptions")
+    mailing_list = models.ForeignKey(MailingList, models.CASCADE, related_name="subscriptions")
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("subscriber", "mailing_list", name="subscription_once")
+        ]
+        indexes = [
+            # Read by newsletter.audience and by the counts of lists.
+            models.Index(fields=["mailing_list", "status", "subscriber"], name="subscription_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"subscriber {self.subscriber_id} on list {self.mailing_list_id}: {self.status}"
+
+
+class Suppression(models.Model):
+    """An address that is never written to again, as a keyed hash that outlives the person's row."""
+
+    class Reason(models.TextChoices):
+        MANUAL = "manual", "By hand"
+        OBJECTION = "objection", "The person asked"
+        BOUNCE = "bounce", "The address does not exist"
+        COMPLAINT = "complaint", "Reported as spam"
+
+    email_hash = models.BinaryField(max_length=16, unique=True)
+    # Which SUPPRESSION_KEY made the hash: with another key the list would protect nobody.
+    key_id = models.CharField(max_length=8)
+    reason = models.CharField(max_length=10, choices=Reason)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()}, {self.created_at:%d %B %Y}"
+
+
+class ConsentRecord(models.Model):
+    """One line of the ledger: what changed, how, when, and what the person was shown.
+
+    Append-only, enforced by a trigger in the database. Subscriber and campaign are plain numbers:
+    a foreign key would let a cascade rewrite history. Erasure removes a person's lines by the one
+    way that the trigger leaves open (subscribers/erase.py).
+    """
+
+    class Action(models.TextChoices):
+        REQUESTED = "requested", "Asked to join"
+        SUBSCRIBED = "subscribed", "Joined"
+        CONFIRMED = "confirmed", "Confirmed"
+        UNSUBSCRIBED = "unsubscribed", "Left"
+        SUPPRESSED = "suppressed", "Never write again"
+        UNSUPPRESSED = "unsuppressed", "May be written to again"
+        TRACKING = "tracking", "Chose what is recorded"
+
+    class Method(models.TextChoices):
+        FORM = "form", "Sign-up page"
+        CONFIRMATION = "confirmation", "Link in a confirmation mail"
+        ONE_CLICK = "one-click", "One click in the mail program"
+        PAGE = "page", "Unsubscribe page"
+        PREFERENCES = "preferences", "Preference page"
+        IMPORT = "import", "Import"
+        ADMIN = "admin", "By a member of staff"
+        DEMO = "demo", "Demonstration"
+
+    subscriber_id = models.BigIntegerField()
+    mailing_list = models.ForeignKey(MailingList, models.PROTECT, null=True, related_name="+")
+    action = models.CharField(max_length=12, choices=Action)
+    method = models.CharField(max_length=12, choices=Method)
+    wording = models.TextField(blank=True)
+    evidence = models.JSONField(default=dict)
+    ip = models.GenericIPAddressField("address of origin", null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    # The campaign whose mail carried the link, as a number; 0 when there was none.
+    campaign_id = models.BigIntegerField(default=0)
+    staff_id = models.BigIntegerField(null=True)  # who acted, when a member of staff did
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["subscriber_id"], name="consent_subscriber"),
+            # Read by tracking.reports: who left because of a campaign, and when.
+            models.Index(
+                fields=["campaign_id", "recorded_at"],
+                condition=~Q(campaign_id=0),
+                name="consent_campaign",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} ({self.get_method_display()})"
+
+
+class Confirmation(models.Model):
+    """A request to join that waits for its person. The mail is sent by the layer above.
+
+    One row covers all the lists asked for in one form. `mail_due_at` empties when the mail has
+    been handed over; the newsletter app looks for rows that are due.
+    """
+
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="confirmations")
+    mailing_list_ids = ArrayField(models.BigIntegerField())
+    requested_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    mail_due_at = models.DateTimeField(null=True)
+    mail_attempts = models.SmallIntegerField(default=0)
+    mail_sent_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["mail_due_at"],
+                condition=Q(mail_due_at__isnull=False),
+                name="confirmation_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"confirmation {self.pk} of subscriber {self.subscriber_id}"
+
+
+class Import(models.Model):
+    """A file of people on its way into a list. The row is the job: it is taken and resumed."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        FINISHED = "finished", "Finished"
+        FAILED = "failed", "Stopped"
+
+    mailing_list = models.ForeignKey(MailingList, models.CASCADE, related_name="imports")
+    file_name = models.CharField(max_length=200)  # as the marketer called it
+    path = models.CharField(max_length=500)  # below settings.IMPORT_DIR
+    size = models.BigIntegerField(default=0)  # bytes
+    evidence = models.TextField(
+        blank=True, help_text="How these people agreed, for example the date of a signed agreement."
+    )
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    # Where the next chunk begins, so that a stopped import resumes: rows of the file done so far,
+    # and the bytes of it that they took (for the progress bar).
+    rows_done = models.BigIntegerField(default=0)
+    bytes_done = models.BigIntegerField(default=0)
+    added = models.BigIntegerField(default=0)
+    updated = models.BigIntegerField(default=0)
+    unchanged = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    message = models.TextField(blank=True)  # why it stopped, for the person who started it
+    staff_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.file_name

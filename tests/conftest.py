@@ -1,0 +1,31 @@
+"""What every test runs on: real PostgreSQL, real Redis, the settings of a plain installation.
+
+The servers' addresses come from DATABASE_URL and REDIS_URL (`make test` starts private ones).
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(settings, tmp_path) -> None:
+    """Keep each test's files apart from the installation's."""
+    settings.RUN_DIR = tmp_path
+    settings.OUTBOX = tmp_path / "outbox"
+    settings.IMPORT_DIR = tmp_path / "imports"
+    settings.TRACKING_SPOOL = tmp_path / "spool"
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def redis_client(settings) -> Iterator[redis.Redis]:
+    """An empty stream and cache of the test's own."""
+    settings.TRACKING_STREAM = f"test:{os.getpid()}:events"
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.delete(settings.TRACKING_STREAM)
+    yield client
+    client.delete(settings.TRACKING_STREAM)
+    client.close()
