@@ -9,7 +9,6 @@ from jinja2 import Environment, StrictUndefined
 
 def public_environment(**options: Any) -> Environment:
     """Return the environment that settings.TEMPLATES names. A misspelt variable is an error."""
-    options = {**options, "undefined": StrictUndefined}
-    environment = Environment(autoescape=True, **options)
+    environment = Environment(**{**options, "autoescape": True, "undefined": StrictUndefined})  # noqa: S701  (it is set)
     environment.globals.update(static=static, url=reverse)
     return environment

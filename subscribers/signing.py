@@ -31,7 +31,7 @@ def _keys(secrets: tuple[str, ...]) -> tuple[tuple[int, bytes], ...]:
 
 
 def sign(purpose: str, *numbers: int) -> str:
-    """Return the token that holds `numbers` (each >= 0) for `purpose` (at most 16 ASCII characters)."""
+    """Return the token of `numbers` (each >= 0) for `purpose` (at most 16 ASCII characters)."""
     name, key = _keys(tuple(settings.TRACKING_KEYS))[0]
     body = bytes((name,)) + b"".join(map(_varint, numbers))
     return urlsafe_b64encode(body + _tag(key, purpose, body)).rstrip(b"=").decode()
