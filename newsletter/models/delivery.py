@@ -19,16 +19,19 @@ class Batch(models.Model):
         WAITING = "waiting"
         CLAIMED = "claimed"
         DONE = "done"
-        SET_ASIDE = "set_aside"  # failed too often; a person has to look
+        SET_ASIDE = "set_aside"  # its worker died too often; a person has to look
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="batches")
+    # Emptied when the batch is done: the deliveries name the people from then on.
     subscriber_ids = ArrayField(models.BigIntegerField())
     size = models.IntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
     fence = models.IntegerField(default=0)
-    attempts = models.SmallIntegerField(default=0)
+    attempts = models.SmallIntegerField(default=0)  # claims since the last orderly ending
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(db_default=Now())  # not claimed before: a server said "later"
+    claimed_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
     # Move only in the transaction that stores the deliveries they count.
     sent = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)
@@ -57,20 +60,42 @@ class Batch(models.Model):
 
 
 class Handover(models.Model):
-    """The journal: a mail that is about to be handed over, written before its first byte goes out.
+    """The journal: mails about to be handed over, written before their first byte goes out.
 
-    A row without a delivery, left by a worker that died, is a mail in doubt.
+    One row holds the mails that one turn of a worker's event loop was about to send. Whoever is
+    named here and has no delivery, when the worker is dead, is in doubt.
+
+    The table is unlogged (migration 0002), which PostgreSQL empties when it comes up after a
+    crash. Each claim therefore leaves a row without anybody in it; where that row is missing, the
+    journal was lost, and everybody in the batch without an outcome is in doubt.
     """
 
-    batch = models.ForeignKey(Batch, models.CASCADE, related_name="handovers")
+    # No key check: it would cost a look-up on the hottest path, and an orphan is harmless.
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="handovers", db_constraint=False)
     fence = models.IntegerField()
-    subscriber_id = models.BigIntegerField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint("batch", "subscriber_id", name="handover_once")]
+    subscriber_ids = ArrayField(models.BigIntegerField())
 
     def __str__(self) -> str:
-        return f"hand-over to subscriber {self.subscriber_id}"
+        return f"hand-over of {len(self.subscriber_ids)} mails of batch {self.batch_id}"
+
+
+class Deferral(models.Model):
+    """How often a server has said "later" for one person. Gone when the outcome is known."""
+
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="deferrals")
+    subscriber_id = models.BigIntegerField()
+    attempts = models.SmallIntegerField(default=1)
+    reason = models.CharField(max_length=500)  # the server's last reply
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "subscriber_id"], name="deferral_once")
+        ]
+        indexes = [models.Index(fields=["subscriber_id"], name="deferral_subscriber")]
+
+    def __str__(self) -> str:
+        return f"subscriber {self.subscriber_id} of batch {self.batch_id}, {self.attempts} times"
 
 
 class Delivery(models.Model):
@@ -82,23 +107,23 @@ class Delivery(models.Model):
         SKIPPED = "skipped", "Skipped"  # may no longer be written to
         IN_DOUBT = "in_doubt", "In doubt"  # handed over, and the answer never came
 
-    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="deliveries")
-    # Plain numbers: the outcome stays when a person is erased (as 0, see newsletter/erase.py).
+    # No key check and no index of its own: each would cost something on each of millions of rows,
+    # campaigns are deleted through Django only, and delivery_once begins with the campaign.
+    campaign = models.ForeignKey(
+        Campaign, models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
+    )
+    # A plain number: the outcome stays when a person is erased, under a number below zero that
+    # says nothing (newsletter/erase.py).
     subscriber_id = models.BigIntegerField()
     status = models.CharField(max_length=8, choices=Status)
-    reason = models.CharField(
-        max_length=500, blank=True
-    )  # the server's reply, or why it was skipped
+    # The server's reply, or why the person was skipped; empty for what was sent.
+    reason = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField()
 
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
-            models.UniqueConstraint(
-                fields=["campaign", "subscriber_id"],
-                condition=~Q(subscriber_id=0),
-                name="delivery_once",
-            ),
+            models.UniqueConstraint(fields=["campaign", "subscriber_id"], name="delivery_once"),
         ]
         indexes = [
             # Read by the lists of what went wrong.
