@@ -1,11 +1,32 @@
 """The Celery application. Tasks only wake workers: what there is to do stands in PostgreSQL."""
 
 import os
+import warnings
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+
+from newsletter import readiness
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
+
+# About pickled messages, which could run anything as root. Ours are JSON.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("newsletter")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def _worker_is_ready(**_: Any) -> None:
+    """Tell the starter: the pool runs and the broker is connected."""
+    readiness.announce()
+
+
+@signals.beat_init.connect  # type: ignore[untyped-decorator]
+def _beat_is_ready(**_: Any) -> None:
+    """Tell the starter, once the broker has answered beat as well."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=30, interval_start=0.2, interval_max=2)
+    readiness.announce()

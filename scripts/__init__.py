@@ -1,0 +1,1 @@
+"""The launcher: everything between `make` and the processes of Broadsheet."""
