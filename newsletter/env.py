@@ -63,6 +63,7 @@ class Environment(BaseSettings):
     # Tracking
     tracking_default: Literal["off", "aggregate", "individual"] = "aggregate"
     tracking_stream: str = "tracking:events"
+    tracking_stream_limit: Positive = 512  # megabytes
     edge_workers: Positive = 1  # processes
 
     # Where the processes listen

@@ -36,10 +36,10 @@ class Link(models.Model):
 
 
 class Event(models.Model):
-    """One hit, as it was received. Written in bulk by tracking/ingest.py.
+    """One hit, as it was received. Written in bulk by tracking/ingest.py, read by no page.
 
-    The table is partitioned by month of `occurred_at` (tracking/partitions.py), so the key that
-    PostgreSQL holds is (occurred_at, id); Django is told that `id` alone is enough.
+    The table is partitioned by month of `occurred_at` (tracking/partitions.py, which makes it), so
+    the key that PostgreSQL holds is (id, occurred_at); Django is told that `id` alone is enough.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -48,9 +48,9 @@ class Event(models.Model):
     subscriber_id = models.BigIntegerField()
     link_id = models.BigIntegerField()  # 0 for an open
     occurred_at = models.DateTimeField()
-    network = models.CharField(max_length=45)  # the address cut to /24 or /48
+    network = models.GenericIPAddressField(null=True)  # cut to /24 or /48; empty: unknown
     user_agent = models.TextField()
-    marks = models.JSONField()  # raw facts of the request that later rules judge by
+    marks = models.JSONField()  # of the request, for rules to judge by: tracking/facts.py
 
     class Meta:
         managed = False
@@ -61,10 +61,12 @@ class Event(models.Model):
 
 
 class StoredPack(models.Model):
-    """The id of a pack of events that is in the tables. A pack that comes twice counts once."""
+    """The id of a pack of events that is in the tables. A pack that comes twice counts once.
+
+    Ids begin with the time (tracking/packs.py), which is how old ones are found and forgotten.
+    """
 
     id = models.UUIDField(primary_key=True)
-    stored_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
         return str(self.id)
@@ -111,7 +113,7 @@ class LinkTotal(models.Model):
 
 
 class Reader(models.Model):
-    """What one named person did with one campaign. What makes "unique" exact."""
+    """What one named person did with one campaign: what makes a campaign's uniques exact."""
 
     pk = models.CompositePrimaryKey("campaign_id", "subscriber_id")
     campaign_id = models.BigIntegerField()

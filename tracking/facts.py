@@ -1,0 +1,114 @@
+"""What is kept of a request: from which network, by which program, with which marks. Pure.
+
+Enough for later rules to tell people from machines, and no more: never a whole address, and of
+most headers only that they were there.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Protocol
+
+LONGEST_AGENT = 400  # characters
+_LONGEST_MARK = 24  # characters
+
+# Header -> its name in `marks`. Of these only the presence is kept: values would tell people apart.
+_PRESENT = {
+    "accept-language": "language",
+    "cookie": "cookie",  # we set none, so a program that sends one is confused
+    "dnt": "dnt",
+    "range": "range",
+    "referer": "referer",
+    "sec-gpc": "gpc",
+    "via": "via",
+}
+# Of these the value is kept: one of a few words.
+_WORDS = {
+    "sec-fetch-dest": "dest",
+    "sec-fetch-mode": "mode",
+    "sec-fetch-site": "site",
+    "sec-fetch-user": "user",
+    "sec-purpose": "purpose",
+    "purpose": "purpose",
+    "x-purpose": "purpose",
+    "x-moz": "purpose",
+}
+
+
+class Headers(Protocol):
+    """The headers of a request, as granian gives them; names are in lower case."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return each line; a header may come twice."""
+        ...
+
+
+def marks(headers: Sequence[tuple[str, str]], method: str, http_version: str) -> str:
+    """Return the marks of a request as a JSON object; absent marks are left out."""
+    found = []
+    for name, value in headers:
+        if name in _PRESENT:
+            found.append((_PRESENT[name], ""))
+        elif name in _WORDS:
+            found.append((_WORDS[name], value[:_LONGEST_MARK]))
+    if http_version in ("1", "1.0"):
+        found.append(("http", "1.0"))
+    if method != "GET":
+        found.append(("method", method))
+    return _marks_json(tuple(found))
+
+
+@lru_cache(maxsize=4096)
+def _marks_json(found: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps({name: value or True for name, value in found}, separators=(",", ":"))
+
+
+@lru_cache(maxsize=16_384)
+def network(address: str) -> str:
+    """Return `address` cut to its /24 (IPv4) or /48 (IPv6); empty when it is no address."""
+    parsed = _parse(address)
+    if parsed is None:
+        return ""
+    length = 24 if parsed.version == 4 else 48
+    return str(ip_network((parsed, length), strict=False).network_address)
+
+
+class Proxies:
+    """The proxies in front of us, whose word about the client's address is believed."""
+
+    def __init__(self, trusted: Sequence[str]) -> None:
+        """Take addresses and networks. Raises ValueError for anything else."""
+        self._networks = [ip_network(entry, strict=False) for entry in trusted]
+
+    def client(self, peer: str, headers: Headers) -> str:
+        """Return the client's address: the nearest that no trusted proxy has.
+
+        `peer` is who is connected to us ("host:port"). Of X-Forwarded-For, which anybody can
+        send, only the part that trusted proxies have added is read.
+        """
+        address = peer.rpartition(":")[0].strip("[]")
+        if not self._networks or not self._is_trusted(address):
+            return address
+        lines = [value for name, value in headers.items() if name == "x-forwarded-for"]
+        for hop in reversed(",".join(lines).split(",")):
+            hop = hop.strip()
+            if _parse(hop) is None:
+                break
+            address = hop
+            if not self._is_trusted(address):
+                break
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = _parse(address)
+        return parsed is not None and any(parsed in known for known in self._networks)
+
+
+def _parse(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    # A socket that serves both shows IPv4 clients as ::ffff:192.0.2.1.
+    return getattr(parsed, "ipv4_mapped", None) or parsed

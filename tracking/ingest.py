@@ -1,0 +1,153 @@
+"""Moves packs of hits from the Redis stream into PostgreSQL.
+
+Promise: every pack in the stream is counted exactly once, whichever process dies when. Events, sums
+and the pack's id are committed together, and only then is the pack acknowledged. A crash in between
+brings the same pack again, and its id says that it is known.
+
+Several ingesters share the work. Each holds a name of its own for as long as it lives, so that one
+that starts again goes on with what its predecessor had in hand.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import chain
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DataError, Error, IntegrityError, connection, transaction
+from django.utils.timezone import now
+
+from tracking import packs, partitions, rollups, spool, stream
+from tracking.models import StoredPack
+from tracking.stream import Entry
+
+logger = logging.getLogger(__name__)
+
+BATCH = 128  # packs in one transaction
+FULL = BATCH // 2  # packs; when fewer came, nothing more is waiting
+LINGER = 0.2  # seconds between batches when little comes, to spare transactions
+LOOK_AROUND = 10.0  # seconds between looks for what dead processes have left
+TIDY = 3600.0  # seconds between making partitions ahead and forgetting old ids
+LONGEST_PAUSE = 15.0  # seconds between tries when a server is away
+# A pack that comes again after this long would count twice. The only way to that is a spool file
+# that was half replayed and then lay about for so long.
+REMEMBERED = timedelta(days=30)
+
+_NAMES = 0x6272_6F63  # the advisory locks that stand for consumers' names
+
+_REMEMBER = """
+INSERT INTO tracking_storedpack (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def run(stopping: threading.Event) -> None:
+    """Ingest until `stopping` is set, and then finish the batch in hand.
+
+    A server that is away is waited for, and said so.
+    """
+    pause = 0.0
+    while not stopping.is_set():
+        started = time.monotonic()
+        try:
+            _work(stopping)
+        except (*stream.AWAY, Error) as error:
+            lasted = time.monotonic() - started
+            pause = 0.25 if lasted > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2 or 0.25)
+            logger.warning(
+                "ingest waits: %s (%s); next try in %.2g s",
+                str(error).strip() or "no answer",
+                type(error).__name__,
+                pause,
+            )
+            connection.close()
+            stopping.wait(pause)
+    connection.close()
+
+
+def ingest_batch(consumer: str, read: Callable[[str, int], list[Entry]] = stream.read_new) -> int:
+    """Store what `read` gives to `consumer`. Returns how many packs; 0 means that none waits."""
+    entries = read(consumer, BATCH)
+    if entries:
+        _store(entries)
+    return len(entries)
+
+
+def take_name() -> str:
+    """Return a consumer's name that is ours until our database connection ends."""
+    with connection.cursor() as cursor:
+        number = 0
+        taken = True
+        while taken:
+            number += 1
+            cursor.execute("SELECT NOT pg_try_advisory_lock(%s, %s)", [_NAMES, number])
+            [taken] = cursor.fetchone()
+    return f"ingest-{number}"
+
+
+def _work(stopping: threading.Event) -> None:
+    """Ingest until stopped, or until a server goes away (raises one of its errors)."""
+    stream.create_group()
+    consumer = take_name()
+    logger.info("ingest runs as %s", consumer)
+    looked_at = tidied_at = -TIDY
+    # What a predecessor of this name had in hand comes first.
+    while not stopping.is_set() and ingest_batch(consumer, stream.read_own):
+        pass
+    while not stopping.is_set():
+        if time.monotonic() - tidied_at > TIDY:
+            tidied_at = time.monotonic()
+            _tidy()
+        if time.monotonic() - looked_at > LOOK_AROUND:
+            looked_at = time.monotonic()
+            _look_around(consumer)
+        if ingest_batch(consumer) < FULL:
+            stopping.wait(LINGER)
+
+
+def _store(entries: list[Entry]) -> None:
+    """Store and acknowledge packs. One that can't be stored is set aside, and holds nothing up."""
+    try:
+        _commit(entries)
+    except (packs.BadPack, ValueError, TypeError, DataError, IntegrityError) as error:
+        if len(entries) > 1:
+            for entry in entries:
+                _store([entry])
+            return
+        stream.set_aside(entries[0], str(error))
+        logger.exception("a pack can't be stored, and is kept in %s", stream.dead_letters())
+        return
+    stream.acknowledge(entries)
+
+
+def _commit(entries: list[Entry]) -> None:
+    # By id: the same pack may be in a batch twice, from the stream and from a spool.
+    hits = dict(packs.decode(entry.pack) for entry in entries if entry.pack is not None)
+    with transaction.atomic():
+        new = _remember(list(hits))
+        if new:
+            rollups.store(chain.from_iterable(hits[pack] for pack in new))
+
+
+def _remember(ids: list[UUID]) -> list[UUID]:
+    """Return those of `ids` that were never stored, and note that they are now."""
+    with connection.cursor() as cursor:
+        # Sorted, so that two ingesters with the same packs wait for each other in one order.
+        cursor.execute(_REMEMBER, [sorted(ids)])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _look_around(consumer: str) -> None:
+    """Take over what died with others: packs in the hands of consumers, files of edges."""
+    while ingest_batch(consumer, stream.take_over):
+        pass
+    if replayed := spool.replay(settings.TRACKING_SPOOL, stream.append_all):
+        logger.warning("replayed %d packs of hits that an edge had left on the disk", replayed)
+
+
+def _tidy() -> None:
+    for name in partitions.make_ahead(now()):
+        logger.info("made the partition %s", name)
+    StoredPack.objects.filter(id__lt=packs.oldest_id(now() - REMEMBERED)).delete()

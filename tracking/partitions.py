@@ -1,0 +1,46 @@
+"""The table of events, in one partition for each month (UTC).
+
+Months are made ahead by ingest. An event of a month that has no partition goes to
+tracking_event_other, so that it never fails; making that month later moves it.
+"""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from django.db import connection, transaction
+
+AHEAD = 2  # months after the current one
+_LOCK = 0x6272_6F61  # an advisory lock: two ingesters start at the same time
+
+# Attached rather than created in place, because the rows that the month already has in
+# tracking_event_other must move first; it also locks the table less.
+_CREATE_MONTH = """
+CREATE TABLE {name} (LIKE tracking_event INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+WITH moved AS (
+    DELETE FROM tracking_event_other
+    WHERE occurred_at >= '{start}' AND occurred_at < '{end}' RETURNING *
+)
+INSERT INTO {name} SELECT * FROM moved;
+ALTER TABLE tracking_event ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}');
+"""
+
+
+def make_ahead(today: datetime) -> list[str]:
+    """Make the partitions from the month of `today` to AHEAD later. Returns the new ones."""
+    months = [_month(today.year, today.month + ahead) for ahead in range(AHEAD + 2)]
+    made = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        existing = set(connection.introspection.table_names(cursor))
+        for start, end in pairwise(months):
+            name = f"tracking_event_{start:%Y_%m}"
+            if name not in existing:
+                # Names and dates are made above, from numbers.
+                cursor.execute(_CREATE_MONTH.format(name=name, start=start, end=end))
+                made.append(name)
+    return made
+
+
+def _month(year: int, month: int) -> datetime:
+    """Return the first moment of a month; month 13 is January of the next year."""
+    return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)

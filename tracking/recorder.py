@@ -1,0 +1,128 @@
+"""Group commit: what many readers do in the same few milliseconds is stored in one round trip.
+
+Promise: `Recorder.record` returns when the hit is in the Redis stream or, when Redis is away, on
+the disk; it never raises, and takes about APPEND_TIMEOUT at most. A Redis that hangs costs one pack
+of readers that time: from then on packs go to the disk, until a check in the background succeeds
+and the disk's packs have followed into the stream.
+"""
+
+import asyncio
+import contextlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tracking import packs, spool, stream
+from tracking.packs import Hit
+
+logger = logging.getLogger(__name__)
+
+LINGER = 0.001  # seconds that the first hit of a pack waits for others
+LARGEST_PACK = 1000  # hits; bounds what ingest stores in one transaction
+CHECK_EVERY = 1.0  # seconds between looks at a Redis that is away, or at how full the stream is
+
+
+class Recorder:
+    """Stores the hits of one process. Made and used inside its event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        """Spool to `folder` when Redis can't take the hits."""
+        self.is_stream_there = True
+        self._folder = folder
+        self._spool = spool.Spool(folder)
+        self._stream = stream.Appender()
+        # One thread, so that packs lie on the disk in the order in which they came.
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
+        self._hits: list[Hit] = []
+        self._stored = _new_future()
+        self._arrived = asyncio.Event()
+        self._is_closing = False
+        self._storing = asyncio.ensure_future(self._store())
+        self._watching = asyncio.ensure_future(self._watch())
+
+    def record(self, hit: Hit) -> asyncio.Future[None]:
+        """Store a hit. Await the answer before the reader is told anything."""
+        self._hits.append(hit)
+        self._arrived.set()
+        return self._stored
+
+    async def close(self) -> None:
+        """Store what has arrived, and stop."""
+        self._is_closing = True
+        self._arrived.set()
+        await self._storing
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.seal)
+        self._disk.shutdown()
+        with contextlib.suppress(*stream.AWAY):
+            await self._stream.close()
+
+    async def _store(self) -> None:
+        while self._hits or not self._is_closing:
+            await self._arrived.wait()
+            await asyncio.sleep(LINGER)
+            hits, stored = self._hits, self._stored
+            self._hits, self._stored = [], _new_future()
+            self._arrived.clear()
+            for start in range(0, len(hits), LARGEST_PACK):
+                await self._store_pack(hits[start : start + LARGEST_PACK])
+            stored.set_result(None)
+
+    async def _store_pack(self, hits: list[Hit]) -> None:
+        try:
+            pack = packs.encode(hits)
+            if not (self.is_stream_there and await self._append(pack)):
+                # It may have reached Redis in spite of an error: its id makes the double harmless.
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._disk, self._spool.append, [pack])
+        except Exception:
+            # Neither Redis nor the disk: the readers get their pages all the same.
+            logger.exception("%d hits lost: neither Redis nor the spool took them", len(hits))
+
+    async def _append(self, pack: bytes) -> bool:
+        try:
+            await self._stream.append(pack)
+        except stream.AWAY as error:
+            self._note_away(error)
+            return False
+        return True
+
+    async def _watch(self) -> None:
+        """Look after the stream: is it back, is it full, is there anything left over to replay?"""
+        while True:
+            try:
+                await self._stream.check()
+                if not self.is_stream_there:
+                    logger.warning("the event stream takes hits again")
+                self.is_stream_there = True
+                await self._replay()
+            except stream.AWAY as error:
+                self._note_away(error)
+            except OSError:
+                logger.exception("the spool in %s can't be replayed", self._folder)
+            await asyncio.sleep(CHECK_EVERY)
+
+    async def _replay(self) -> None:
+        if spool.is_empty(self._folder):
+            return
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._disk, self._spool.seal)
+        # Not in the spool's own thread: new hits must reach the disk if Redis goes away again.
+        replayed = await asyncio.to_thread(spool.replay, self._folder, stream.append_all)
+        if replayed:
+            logger.warning("replayed %d packs of hits from the spool", replayed)
+
+    def _note_away(self, error: BaseException) -> None:
+        if self.is_stream_there:
+            logger.warning(
+                "the event stream takes no hits (%s: %s); they go to the spool in %s",
+                type(error).__name__,
+                error,
+                self._folder,
+            )
+        self.is_stream_there = False
+
+
+def _new_future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()

@@ -1,0 +1,210 @@
+"""Stores hits and keeps the sums that reports read, all in the caller's transaction.
+
+The hits come into a temporary table by COPY; a few statements, each over all of them, do the rest.
+Sums are exact at any moment, whatever the order in which hits come: a person is counted as unique
+in the hour of their first hit, and moves when an older one comes late.
+
+Two ingesters at once: each locks the totals of its campaigns, in the order of their numbers, before
+it looks at readers. So neither sees half of what the other does, and they can't deadlock. Storing
+the events themselves, the greater part, comes before that and is not held up.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from subscribers.models import TrackingChoice
+from tracking.packs import Hit
+
+ERASING = 0x6272_6F62  # an advisory lock, see `lock_out_ingest`
+
+_STAGING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
+    kind smallint NOT NULL,
+    campaign_id bigint NOT NULL,
+    subscriber_id bigint NOT NULL,
+    link_id bigint NOT NULL,
+    at bigint NOT NULL,
+    network inet,
+    user_agent text NOT NULL,
+    marks jsonb NOT NULL
+) ON COMMIT DELETE ROWS
+"""
+
+_COPY = "COPY tracking_staging FROM STDIN"
+_NULL = r"\N"
+
+# In what follows kind 1 is an open and 2 a click (tracking.models.Kind).
+
+# What people chose counts when the hit arrives, not when the mail was made: who withdrew since
+# then is not counted, and who is gone or chose `aggregate` is counted without a name.
+_READ_CHOICES = """
+WITH people AS (
+    SELECT DISTINCT subscriber_id AS id FROM tracking_staging WHERE subscriber_id <> 0
+), choices AS (
+    SELECT people.id, coalesce(nullif(subscriber.tracking, ''), %(default)s) AS choice,
+           subscriber.id IS NULL AS gone
+    FROM people LEFT JOIN subscribers_subscriber subscriber USING (id)
+)
+SELECT id, gone OR choice <> %(off)s FROM choices WHERE gone OR choice <> %(individual)s
+"""
+_FORGET_NAMES = "UPDATE tracking_staging SET subscriber_id = 0 WHERE subscriber_id = ANY(%s)"
+_DROP = "DELETE FROM tracking_staging WHERE subscriber_id = ANY(%s)"
+
+_STORE_EVENTS = """
+INSERT INTO tracking_event
+    (occurred_at, campaign_id, subscriber_id, link_id, kind, network, user_agent, marks)
+SELECT to_timestamp(at / 1000.0), campaign_id, subscriber_id, link_id, kind, network, user_agent,
+       marks
+FROM tracking_staging
+"""
+
+# Also the lock: see above.
+_ADD_TOTALS = """
+INSERT INTO tracking_campaigntotal (campaign_id, opens, clicks, unique_opens, unique_clicks)
+SELECT campaign_id, count(*) FILTER (WHERE kind = 1), count(*) FILTER (WHERE kind = 2), 0, 0
+FROM tracking_staging GROUP BY campaign_id ORDER BY campaign_id
+ON CONFLICT (campaign_id) DO UPDATE SET
+    opens = tracking_campaigntotal.opens + EXCLUDED.opens,
+    clicks = tracking_campaigntotal.clicks + EXCLUDED.clicks
+"""
+
+# All parts of one statement see the tables as they were before it, so `former` is what a reader
+# had done until now, while `stored` brings it up to date.
+_ADD_READERS = """
+WITH hits AS (
+    SELECT campaign_id, subscriber_id,
+           count(*) FILTER (WHERE kind = 1) AS opens,
+           count(*) FILTER (WHERE kind = 2) AS clicks,
+           to_timestamp(min(at) FILTER (WHERE kind = 1) / 1000.0) AS first_open_at,
+           to_timestamp(max(at) FILTER (WHERE kind = 1) / 1000.0) AS last_open_at,
+           to_timestamp(min(at) FILTER (WHERE kind = 2) / 1000.0) AS first_click_at,
+           to_timestamp(max(at) FILTER (WHERE kind = 2) / 1000.0) AS last_click_at
+    FROM tracking_staging WHERE subscriber_id <> 0
+    GROUP BY campaign_id, subscriber_id
+), stored AS (
+    INSERT INTO tracking_reader AS reader
+        (campaign_id, subscriber_id, opens, clicks,
+         first_open_at, last_open_at, first_click_at, last_click_at)
+    SELECT * FROM hits
+    ON CONFLICT (campaign_id, subscriber_id) DO UPDATE SET
+        opens = reader.opens + EXCLUDED.opens,
+        clicks = reader.clicks + EXCLUDED.clicks,
+        first_open_at = least(reader.first_open_at, EXCLUDED.first_open_at),
+        last_open_at = greatest(reader.last_open_at, EXCLUDED.last_open_at),
+        first_click_at = least(reader.first_click_at, EXCLUDED.first_click_at),
+        last_click_at = greatest(reader.last_click_at, EXCLUDED.last_click_at)
+), former AS (
+    SELECT hits.campaign_id,
+           hits.first_open_at, reader.first_open_at AS former_open_at,
+           hits.first_click_at, reader.first_click_at AS former_click_at
+    FROM hits LEFT JOIN tracking_reader reader USING (campaign_id, subscriber_id)
+), moves AS (
+    SELECT campaign_id, first_open_at AS at, 1 AS opens, 0 AS clicks FROM former
+    WHERE first_open_at < coalesce(former_open_at, 'infinity')
+    UNION ALL
+    SELECT campaign_id, former_open_at, -1, 0 FROM former WHERE first_open_at < former_open_at
+    UNION ALL
+    SELECT campaign_id, first_click_at, 0, 1 FROM former
+    WHERE first_click_at < coalesce(former_click_at, 'infinity')
+    UNION ALL
+    SELECT campaign_id, former_click_at, 0, -1 FROM former WHERE first_click_at < former_click_at
+), hours AS (
+    SELECT campaign_id, date_trunc('hour', to_timestamp(at / 1000.0), 'UTC') AS hour,
+           (kind = 1)::int AS opens, (kind = 2)::int AS clicks, 0 AS unique_opens,
+           0 AS unique_clicks
+    FROM tracking_staging
+    UNION ALL
+    SELECT campaign_id, date_trunc('hour', at, 'UTC'), 0, 0, opens, clicks FROM moves
+), counted AS (
+    INSERT INTO tracking_campaignhour AS known
+        (campaign_id, hour, opens, clicks, unique_opens, unique_clicks)
+    SELECT campaign_id, hour, sum(opens), sum(clicks), sum(unique_opens), sum(unique_clicks)
+    FROM hours GROUP BY campaign_id, hour
+    ON CONFLICT (campaign_id, hour) DO UPDATE SET
+        opens = known.opens + EXCLUDED.opens,
+        clicks = known.clicks + EXCLUDED.clicks,
+        unique_opens = known.unique_opens + EXCLUDED.unique_opens,
+        unique_clicks = known.unique_clicks + EXCLUDED.unique_clicks
+)
+UPDATE tracking_campaigntotal total SET
+    unique_opens = total.unique_opens + new.opens,
+    unique_clicks = total.unique_clicks + new.clicks
+FROM (SELECT campaign_id, sum(opens) AS opens, sum(clicks) AS clicks FROM moves GROUP BY 1) new
+WHERE total.campaign_id = new.campaign_id
+"""
+
+_ADD_LINKS = """
+WITH hits AS (
+    SELECT link_id, campaign_id, subscriber_id, count(*) AS clicks
+    FROM tracking_staging WHERE kind = 2 GROUP BY link_id, campaign_id, subscriber_id
+), stored AS (
+    INSERT INTO tracking_readerlink AS reader (link_id, subscriber_id, clicks)
+    SELECT link_id, subscriber_id, clicks FROM hits WHERE subscriber_id <> 0
+    ON CONFLICT (link_id, subscriber_id) DO UPDATE SET clicks = reader.clicks + EXCLUDED.clicks
+)
+INSERT INTO tracking_linktotal AS known (link_id, campaign_id, clicks, unique_clicks)
+SELECT hits.link_id, hits.campaign_id, sum(hits.clicks),
+       count(*) FILTER (WHERE hits.subscriber_id <> 0 AND reader.link_id IS NULL)
+FROM hits LEFT JOIN tracking_readerlink reader USING (link_id, subscriber_id)
+GROUP BY hits.link_id, hits.campaign_id
+ON CONFLICT (link_id) DO UPDATE SET
+    clicks = known.clicks + EXCLUDED.clicks,
+    unique_clicks = known.unique_clicks + EXCLUDED.unique_clicks
+"""
+
+_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": None})
+
+
+def store(hits: Iterable[Hit]) -> None:
+    """Store events and bring the sums up to date. Call in a transaction, with each hit once."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGING)
+        # Shared among ingesters; an erasure in progress is waited for, and waits for us.
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
+        with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
+            copy.write("".join(map(_line, hits)).encode())
+        _apply_choices(cursor)
+        for statement in (_STORE_EVENTS, _ADD_TOTALS, _ADD_READERS, _ADD_LINKS):
+            cursor.execute(statement)
+
+
+def lock_out_ingest() -> None:
+    """Wait until no hits are being stored, and let none be until the caller's transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ERASING])
+
+
+def _apply_choices(cursor: CursorWrapper) -> None:
+    cursor.execute(
+        _READ_CHOICES,
+        {
+            "default": settings.TRACKING_DEFAULT,
+            "off": TrackingChoice.OFF,
+            "individual": TrackingChoice.INDIVIDUAL,
+        },
+    )
+    exceptions = cursor.fetchall()
+    nameless = [subscriber_id for subscriber_id, may_count in exceptions if may_count]
+    silent = [subscriber_id for subscriber_id, may_count in exceptions if not may_count]
+    if nameless:
+        cursor.execute(_FORGET_NAMES, [nameless])
+    if silent:
+        cursor.execute(_DROP, [silent])
+
+
+def _line(hit: Hit) -> str:
+    """Return a hit as a line for COPY. Raises ValueError or TypeError for what is none."""
+    kind, campaign_id, subscriber_id, link_id, at, network, user_agent, marks = hit
+    return (
+        f"{kind:d}\t{campaign_id:d}\t{subscriber_id:d}\t{link_id:d}\t{at:d}\t"
+        f"{_escape(network) or _NULL}\t{_escape(user_agent)}\t{_escape(marks)}\n"
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _escape(text: str) -> str:
+    return text.translate(_COPY_ESCAPES)

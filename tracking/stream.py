@@ -1,0 +1,175 @@
+"""The Redis stream between edge and ingest. The only module that speaks stream commands.
+
+Promise: a pack that was appended stays in the stream until `acknowledge`, whoever dies. The stream
+is never trimmed; when it holds more than TRACKING_STREAM_LIMIT, or Redis is short of memory, the
+edge is told so and writes to its spool instead.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple, cast
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+GROUP = "ingest"
+FIELD = b"pack"
+APPEND_TIMEOUT = 0.4  # seconds; a reader waits for this before the pack goes to the spool
+READ_TIMEOUT = 10.0  # seconds; above BLOCK, or each quiet moment would look like an outage
+BLOCK = 1000  # milliseconds that a read waits for something new
+DEAD_AFTER = 30_000  # milliseconds after which a silent consumer's packs are given to another
+
+# What the callers treat alike: Redis is not there, refuses, or hangs.
+AWAY = (redis.RedisError, OSError, TimeoutError)
+
+
+class StreamFull(redis.RedisError):
+    """The stream holds more than TRACKING_STREAM_LIMIT: ingest is behind, or away."""
+
+
+class Entry(NamedTuple):
+    """A pack as it lies in the stream."""
+
+    id: bytes
+    pack: bytes | None  # None: removed before it was acknowledged
+
+
+class Backlog(NamedTuple):
+    """How far ingest is behind."""
+
+    packs: int  # in the stream
+    pending: int  # of these, read but not yet acknowledged
+    oldest: float  # seconds since the oldest was appended; 0.0 when there is none
+
+
+class Appender:
+    """The edge's own connection. Gives up quickly, and never tries again by itself."""
+
+    def __init__(self) -> None:
+        self._client = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=APPEND_TIMEOUT,
+            socket_connect_timeout=APPEND_TIMEOUT,
+            retry=AsyncRetry(NoBackoff(), 0),
+        )
+        self._stream = settings.TRACKING_STREAM
+
+    async def append(self, pack: bytes) -> None:
+        """Store one pack. Raises one of AWAY; the pack may then have arrived all the same."""
+        await self._client.execute_command("XADD", self._stream, b"*", FIELD, pack)
+
+    async def check(self) -> None:
+        """Return when the stream can take packs. Raises one of AWAY, which StreamFull is too."""
+        _refuse_when_full(await self._client.memory_usage(self._stream, samples=10))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+
+@cache
+def client() -> redis.Redis:
+    """Return this process's connections, for everything but the edge's appends."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=READ_TIMEOUT,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def append_all(packs: Iterable[bytes]) -> None:
+    """Store packs in their order, as one. Raises one of AWAY, and then none or all have arrived."""
+    _refuse_when_full(client().memory_usage(settings.TRACKING_STREAM, samples=10))
+    with client().pipeline(transaction=True) as pipeline:
+        for pack in packs:
+            pipeline.xadd(settings.TRACKING_STREAM, {FIELD: pack})
+        pipeline.execute()
+
+
+def create_group() -> None:
+    """Make the consumer group when it is missing, so that it reads from the very first pack."""
+    try:
+        client().xgroup_create(settings.TRACKING_STREAM, GROUP, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+
+
+def read_own(consumer: str, limit: int) -> list[Entry]:
+    """Return up to `limit` packs that `consumer` was given before and has not acknowledged."""
+    return _read(consumer, "0", limit, block=None)
+
+
+def read_new(consumer: str, limit: int) -> list[Entry]:
+    """Return up to `limit` packs that nobody was given yet; waits up to BLOCK for the first."""
+    return _read(consumer, ">", limit, block=BLOCK)
+
+
+def take_over(consumer: str, limit: int) -> list[Entry]:
+    """Give `consumer` up to `limit` packs of consumers that have been silent for DEAD_AFTER."""
+    answer: Any = client().xautoclaim(
+        settings.TRACKING_STREAM, GROUP, consumer, min_idle_time=DEAD_AFTER, count=limit
+    )
+    return _entries(answer[1])
+
+
+def acknowledge(entries: list[Entry]) -> None:
+    """Remove packs that are stored elsewhere. Both commands or none, so that nothing lies about."""
+    ids = [entry.id for entry in entries]
+    with client().pipeline(transaction=True) as pipeline:
+        pipeline.xack(settings.TRACKING_STREAM, GROUP, *ids)
+        pipeline.xdel(settings.TRACKING_STREAM, *ids)
+        pipeline.execute()
+
+
+def set_aside(entry: Entry, reason: str) -> None:
+    """Move a pack that can't be stored to a stream of its own, for a person to look at."""
+    with client().pipeline(transaction=True) as pipeline:
+        pipeline.xadd(dead_letters(), {FIELD: entry.pack or b"", b"reason": reason.encode()})
+        pipeline.xack(settings.TRACKING_STREAM, GROUP, entry.id)
+        pipeline.xdel(settings.TRACKING_STREAM, entry.id)
+        pipeline.execute()
+
+
+def dead_letters() -> str:
+    """Return the name of the stream of packs that were set aside."""
+    return f"{settings.TRACKING_STREAM}:dead"
+
+
+def backlog() -> Backlog:
+    """Return how much waits to be stored. Raises one of AWAY."""
+    with client().pipeline(transaction=True) as pipeline:
+        pipeline.xlen(settings.TRACKING_STREAM)
+        pipeline.xpending(settings.TRACKING_STREAM, GROUP)
+        pipeline.xrange(settings.TRACKING_STREAM, count=1)
+        pipeline.time()
+        packs, pending, oldest, (seconds, microseconds) = pipeline.execute()
+    if not oldest:
+        return Backlog(packs, pending["pending"], 0.0)
+    added = int(oldest[0][0].partition(b"-")[0]) / 1000
+    return Backlog(packs, pending["pending"], max(0.0, seconds + microseconds / 1e6 - added))
+
+
+def _read(consumer: str, start: str, limit: int, block: int | None) -> list[Entry]:
+    answer: Any = client().xreadgroup(
+        GROUP, consumer, {settings.TRACKING_STREAM: start}, count=limit, block=block
+    )
+    if not answer:
+        return []
+    [(_, entries)] = answer
+    return _entries(entries)
+
+
+def _entries(rows: list[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Entry]:
+    return [Entry(row_id, (fields or {}).get(FIELD)) for row_id, fields in rows]
+
+
+def _refuse_when_full(answer: Any) -> None:
+    used = cast("int | None", answer)
+    if used is not None and used > settings.TRACKING_STREAM_LIMIT:
+        raise StreamFull(f"the stream holds {used} bytes: is ingest running?")
