@@ -89,6 +89,8 @@ def _make() -> str:
     if VENV.exists():
         _say("The Python of .venv is gone; making it anew.")
         shutil.rmtree(VENV)
+    if not os.access(ROOT, os.W_OK):
+        raise InstallProblem(f"{ROOT} can't be written to, and .venv has to be made in there.")
     base = getattr(sys, "_base_executable", None) or sys.executable
     uv = shutil.which("uv")
     attempts = [
