@@ -7,10 +7,9 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now, Upper
+from django.db.models.functions import Now
 
 
 class Organisation(models.Model):
@@ -51,12 +50,22 @@ class TrackingChoice(models.TextChoices):
     INDIVIDUAL = "individual", "Recorded for this person"
 
 
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    """Questions about people."""
+
+    def search(self, beginning: str) -> "SubscriberQuerySet":
+        """Return the people whose address begins so, whatever its case (an index range)."""
+        return self.filter(email_key__startswith=beginning.strip().casefold())
+
+
 class Subscriber(models.Model):
     """A person with an address. Being here gives no right to write to them: see Subscription."""
 
     email = models.CharField("address", max_length=320, help_text="As the person gave it.")
     # subscribers/addresses.py: NFC, folded case, A-labels. Makes two spellings one person.
-    email_key = models.CharField(max_length=320, unique=True, editable=False)
+    # Compared byte by byte, so that one index serves uniqueness and the search for a beginning;
+    # a second one for the search would cost a tenth of an import.
+    email_key = models.CharField(max_length=320, db_collation="C", editable=False)
     # subscribers/suppression.py: what the suppression list is compared with.
     email_hash = models.BinaryField(max_length=16, editable=False)
     name = models.CharField(max_length=200, blank=True)
@@ -72,12 +81,12 @@ class Subscriber(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    objects = SubscriberQuerySet.as_manager()
+
     class Meta:
-        indexes = [
-            # Read by the admin's search, which looks for the beginning of an address.
-            models.Index(
-                OpClass(Upper("email"), name="text_pattern_ops"), name="subscriber_email_search"
-            ),
+        constraints = [
+            # Not unique=True on the field, which would bring a second index for LIKE.
+            models.UniqueConstraint(fields=["email_key"], name="subscriber_once")
         ]
 
     def __str__(self) -> str:
@@ -114,15 +123,32 @@ class MailingList(models.Model):
 
 
 class Subscription(models.Model):
-    """One person on one list, in one of three states."""
+    """One person on one list, in one of three states.
+
+    The database does not check that person and list exist: that would be a third of an import's
+    time (docs/people.md). Who writes here holds a lock on the person's row, as consent.py does.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waiting for confirmation"
         ACTIVE = "active", "Active"
         UNSUBSCRIBED = "unsubscribed", "Left"
 
-    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="subscriptions")
-    mailing_list = models.ForeignKey(MailingList, models.CASCADE, related_name="subscriptions")
+    # No index of their own: each begins one of the indexes below.
+    subscriber = models.ForeignKey(
+        Subscriber,
+        models.CASCADE,
+        related_name="subscriptions",
+        db_index=False,
+        db_constraint=False,
+    )
+    mailing_list = models.ForeignKey(
+        MailingList,
+        models.CASCADE,
+        related_name="subscriptions",
+        db_index=False,
+        db_constraint=False,
+    )
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -187,7 +213,15 @@ class ConsentRecord(models.Model):
         DEMO = "demo", "Demonstration"
 
     subscriber_id = models.BigIntegerField()
-    mailing_list = models.ForeignKey(MailingList, models.PROTECT, null=True, related_name="+")
+    # Stays a number when the list is deleted: what was agreed to is in `wording`.
+    mailing_list = models.ForeignKey(
+        MailingList,
+        models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     action = models.CharField(max_length=12, choices=Action)
     method = models.CharField(max_length=12, choices=Method)
     wording = models.TextField(blank=True)
@@ -230,15 +264,23 @@ class Confirmation(models.Model):
     mail_attempts = models.SmallIntegerField(default=0)
     mail_sent_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
+    # The choice made in the form. It counts once the person has confirmed that it was them.
+    tracking = models.CharField(max_length=10, choices=TrackingChoice, blank=True)
     ip = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True)
 
     class Meta:
         indexes = [
+            # Read by confirmation.claim_due: what to send, and how much was sent this hour.
             models.Index(
                 fields=["mail_due_at"],
                 condition=Q(mail_due_at__isnull=False),
                 name="confirmation_due",
+            ),
+            models.Index(
+                fields=["mail_sent_at"],
+                condition=Q(mail_sent_at__isnull=False),
+                name="confirmation_sent",
             ),
         ]
 
@@ -257,18 +299,25 @@ class Import(models.Model):
 
     mailing_list = models.ForeignKey(MailingList, models.CASCADE, related_name="imports")
     file_name = models.CharField(max_length=200)  # as the marketer called it
-    path = models.CharField(max_length=500)  # below settings.IMPORT_DIR
+    # Below settings.IMPORT_DIR, where workers find it; or absolute, where only the command looks.
+    path = models.CharField(max_length=500)
+    errors_path = models.CharField(max_length=500)  # refused rows; the same holds
+    # Of a file that the command reads in place: proves, on a second run, that it is the same.
+    fingerprint = models.CharField(max_length=64, blank=True)
     size = models.BigIntegerField(default=0)  # bytes
     evidence = models.TextField(
         blank=True, help_text="How these people agreed, for example the date of a signed agreement."
     )
     status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    # Who claims it raises the fence; an older number can no longer store anything.
+    fence = models.IntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    attempts = models.SmallIntegerField(default=0)
+    attempts = models.SmallIntegerField(default=0)  # without progress
     # Where the next chunk begins, so that a stopped import resumes: rows of the file done so far,
     # and the bytes of it that they took (for the progress bar).
     rows_done = models.BigIntegerField(default=0)
     bytes_done = models.BigIntegerField(default=0)
+    errors_size = models.BigIntegerField(default=0)  # bytes of the file of refused rows
     added = models.BigIntegerField(default=0)
     updated = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)

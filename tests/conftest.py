@@ -8,6 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from django.db import connection
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """Let this database's ledger of consent be emptied: TRUNCATE is how Django ends such a test."""
+    with django_db_blocker.unblock():
+        name = connection.ops.quote_name(connection.settings_dict["NAME"])
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name} SET broadsheet.truncate_ledger = 'on'")
+        connection.close()  # the setting holds for new connections
 
 
 @pytest.fixture(autouse=True)
