@@ -43,16 +43,16 @@ INSERT INTO tracking_storedpack (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NO
 """
 
 
-def run(stopping: threading.Event) -> None:
+def run(stopping: threading.Event, on_ready: Callable[[], None] = lambda: None) -> None:
     """Ingest until `stopping` is set, and then finish the batch in hand.
 
-    A server that is away is waited for, and said so.
+    A server that is away is waited for, and said so. Calls `on_ready` each time that both answer.
     """
     pause = 0.0
     while not stopping.is_set():
         started = time.monotonic()
         try:
-            _work(stopping)
+            _work(stopping, on_ready)
         except (*stream.AWAY, Error) as error:
             lasted = time.monotonic() - started
             pause = 0.25 if lasted > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2 or 0.25)
@@ -87,11 +87,12 @@ def take_name() -> str:
     return f"ingest-{number}"
 
 
-def _work(stopping: threading.Event) -> None:
+def _work(stopping: threading.Event, on_ready: Callable[[], None]) -> None:
     """Ingest until stopped, or until a server goes away (raises one of its errors)."""
     stream.create_group()
     consumer = take_name()
     logger.info("ingest runs as %s", consumer)
+    on_ready()
     looked_at = tidied_at = -TIDY
     # What a predecessor of this name had in hand comes first.
     while not stopping.is_set() and ingest_batch(consumer, stream.read_own):

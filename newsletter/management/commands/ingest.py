@@ -1,22 +1,24 @@
-"""The command of the ingest process."""
+"""Run the `ingest` process: opens and clicks from the Redis stream into PostgreSQL."""
 
 import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management import BaseCommand
 
+from newsletter import readiness
 from tracking import ingest
 
 
 class Command(BaseCommand):
     """Run one ingester; several may run at once, on any machine."""
 
-    help = "Move opens and clicks from Redis into PostgreSQL until stopped (Ctrl-C or SIGTERM)."
+    help = __doc__
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ingest until a signal comes, and finish the batch in hand."""
+        """Ingest until SIGTERM or Ctrl-C, and finish the batch in hand."""
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
-        ingest.run(stopping)
+        ingest.run(stopping, on_ready=readiness.announce)

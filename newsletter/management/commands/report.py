@@ -1,0 +1,78 @@
+"""Show what came of a campaign. Exit codes: 0 shown, 1 no such campaign, 2 wrong arguments."""
+
+import json
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from django.core.management.base import CommandParser
+from django.db.models import Sum
+
+from newsletter.models import Campaign
+from tracking import reports
+from tracking.reports import CampaignReport
+
+
+class Command(BaseCommand):
+    """Show mails sent, opens, clicks and unsubscribes of a campaign, and its links."""
+
+    help = __doc__
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the campaign's id, and --json."""
+        parser.add_argument("campaign", type=int, help="the campaign's id")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the report."""
+        campaign = Campaign.objects.filter(id=options["campaign"]).first()
+        if campaign is None:
+            raise CommandError(f"There is no campaign {options['campaign']}.")
+        sent = campaign.batches.aggregate(sum=Sum("sent", default=0))["sum"]
+        report = reports.campaign_report(campaign.id, sent=sent)
+        self.stdout.write(
+            json.dumps(_as_json(report), indent=2)
+            if options["json"]
+            else _as_text(campaign, report)
+        )
+
+
+def _as_json(report: CampaignReport) -> dict[str, Any]:
+    totals = report.totals
+    return {
+        "campaign": report.campaign_id,
+        "sent": report.sent,
+        "opens": {"unique": totals.unique_opens, "total": totals.opens},
+        "clicks": {"unique": totals.unique_clicks, "total": totals.clicks},
+        "unsubscribes": {"unique": totals.unique_unsubscribes, "total": totals.unsubscribes},
+        "links": [
+            {"url": link.url, "unique": link.unique_clicks, "total": link.clicks}
+            for link in report.links
+        ],
+    }
+
+
+def _as_text(campaign: Campaign, report: CampaignReport) -> str:
+    totals = report.totals
+    lines = [
+        f"Campaign {campaign.pk}: {campaign.subject}",
+        f"  sent          {report.sent:>9,}",
+        _line("opened", totals.unique_opens, totals.opens, report.open_rate),
+        _line("clicked", totals.unique_clicks, totals.clicks, report.click_rate),
+        _line(
+            "unsubscribed",
+            totals.unique_unsubscribes,
+            totals.unsubscribes,
+            report.unsubscribe_rate,
+        ),
+    ]
+    if report.links:
+        lines.append("  clicks on links, people / all:")
+    lines += [
+        f"    {link.unique_clicks:>7,} / {link.clicks:<7,} {link.url}" for link in report.links
+    ]
+    return "\n".join(lines)
+
+
+def _line(name: str, people: int, total: int, rate: float) -> str:
+    return f"  {name:<13} {people:>9,} people ({rate:.1%} of sent), {total:,} times"
