@@ -3,7 +3,15 @@
 from django.db import transaction
 
 from tracking import rollups
-from tracking.models import Event, Reader, ReaderLink
+from tracking.models import (
+    CampaignHour,
+    CampaignTotal,
+    Event,
+    Link,
+    LinkTotal,
+    Reader,
+    ReaderLink,
+)
 
 
 def erase_subscriber(subscriber_id: int) -> None:
@@ -17,3 +25,12 @@ def erase_subscriber(subscriber_id: int) -> None:
         Reader.objects.filter(subscriber_id=subscriber_id).delete()
         ReaderLink.objects.filter(subscriber_id=subscriber_id).delete()
         Event.objects.filter(subscriber_id=subscriber_id).update(subscriber_id=0)
+
+
+def erase_campaign(campaign_id: int) -> None:
+    """Remove everything that was recorded of a campaign, for a campaign that is itself removed."""
+    links = Link.objects.filter(campaign_id=campaign_id)
+    ReaderLink.objects.filter(link_id__in=links.values("id")).delete()
+    for model in (Event, CampaignTotal, CampaignHour, LinkTotal, Reader):
+        model._base_manager.filter(campaign_id=campaign_id).delete()
+    links.delete()
