@@ -58,3 +58,7 @@ class Console:
             sys.stdout.buffer.flush()
         except OSError:  # the reader of our output went away
             self.broken = True
+            # What is still in the buffer would fail again when Python ends.
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, sys.stdout.fileno())
+            os.close(nothing)
