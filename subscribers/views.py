@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -227,7 +227,7 @@ def _unsubscribe_page(
         request,
         "unsubscribe",
         {
-            "on": list(names),
+            "on": sorted(names),
             "left": [each.name for each in consent.left_by_campaign(subscriber_id, campaign_id)],
             "preferences_token": tokens.sign_preferences(subscriber_id),
             "done": False,
