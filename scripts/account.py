@@ -117,8 +117,9 @@ def _usable(place: Place) -> bool:
     """Try it as the account itself: modes, mounts and access lists all have a say."""
     try:
         probe = place.make_folder("probe")
-        script = 'cd "$1" && : > written && rm written'
+        script = 'cd "$1" && : > written'
         worked = place.run(["/bin/sh", "-c", script, "-", str(probe)]).returncode == 0
+        (probe / "written").unlink(missing_ok=True)
         probe.rmdir()
     except OSError:
         return False
