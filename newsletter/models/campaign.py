@@ -95,18 +95,24 @@ class Campaign(models.Model):
 class Edition(models.Model):
     """What a campaign said at its start. Never changed, so that every recipient gets the same.
 
-    `subject`, `html` and `text` are Jinja2 sources after everything that is the same for all has
-    been done: Markdown, frame, inlined styles, footer, links replaced by slots.
+    `subject`, `preheader`, `html` and `text` are Jinja2 sources after everything that is the same
+    for all has been done: Markdown, frame, inlined styles, footer, links replaced by slots
+    (`{{ link_0 }}`). newsletter/composing makes it and reads it.
     """
 
     campaign = models.OneToOneField(Campaign, models.PROTECT, primary_key=True)
     subject = models.TextField()
+    preheader = models.TextField(blank=True)
     html = models.TextField()
     text = models.TextField()
     from_email = models.CharField(max_length=320)
     reply_to = models.CharField(max_length=320, blank=True)
-    list_id = models.CharField(max_length=255)  # RFC 2919, with its name
-    # Link ids (tracking.Link) in the order of the slots: link slot n holds link_ids[n].
+    list_name = models.CharField(max_length=200, blank=True)
+    list_id = models.CharField(max_length=255)  # RFC 2919, without its name
+    feedback_id = models.CharField(max_length=150)
+    organisation = models.JSONField(default=dict)  # what {{ organisation.… }} says
+    # In the order of the slots: where a link leads, and its id (tracking.Link) in click tokens.
+    link_urls = models.JSONField(default=list)
     link_ids = models.JSONField(default=list)
     created_at = models.DateTimeField(db_default=Now())
 

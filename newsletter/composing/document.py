@@ -1,0 +1,158 @@
+"""Puts a mail's HTML together: frame, body, footer, preheader and pixel, styles inlined.
+
+Everything here happens once, when a campaign starts or is previewed. The result is a Jinja2 source
+that is the same for all recipients, with slots for what differs: `{{ link_0 }}`,
+`{{ unsubscribe_url }}`, `{{ preferences_url }}`, `{{ open_pixel }}`.
+"""
+
+import re
+from dataclasses import dataclass
+
+from css_inline import CSSInliner, InlineError
+from markupsafe import escape
+
+from newsletter.composing import shield
+from newsletter.composing.links import Links
+from newsletter.composing.shield import Piece, Shield
+from newsletter.templating import TemplateProblem
+
+# Blanks that no program shows, so that an inbox does not show the body's beginning after the line.
+_FILLER = "&nbsp;&zwnj;"
+_SHOWN = 110  # characters that inboxes show after the subject
+_HIDDEN = (
+    "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;"
+    "mso-hide:all"
+)
+_NO_CONTENT = (
+    "The template has no place for the body: write {{ content }} where it goes, outside of any "
+    "{% if %} and of comments."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What goes into a frame, each a Jinja2 source; `content` and `footer` in HTML."""
+
+    content: str
+    footer: str
+    subject: str
+    preheader: str
+
+
+def build(frame: str, parts: Parts, links: Links) -> str:
+    """Return the Jinja2 source of a mail's HTML. Raises TemplateProblem."""
+    pieces = _fill(shield.split(frame), parts)
+    sheltered = Shield(pieces)
+    html = _inline(sheltered.html())
+    html = links.rewrite(html, sheltered)
+    head, end, tail = html.rpartition("</body>")
+    pixel = sheltered.word(shield.expression("open_pixel"))
+    return sheltered.restore(f"{head}{pixel}{end}{tail}")
+
+
+def _fill(frame: list[Piece], parts: Parts) -> list[Piece]:
+    places = _places(frame)
+    if "content" not in places:
+        raise TemplateProblem(_NO_CONTENT, 0, "template")
+    text = {
+        "subject": _plain(parts.subject),
+        "campaign.subject": _plain(parts.subject),
+        "preheader": _plain(parts.preheader),
+        "campaign.preheader": _plain(parts.preheader),
+    }
+    filled: list[Piece] = []
+    for number, piece in enumerate(frame):
+        name = piece.expression if piece.kind == "expression" else ""
+        if name in ("content", "footer"):
+            if places.get(name) == number:
+                filled += _replaced(
+                    shield.split(parts.content if name == "content" else parts.footer), text
+                )
+        else:
+            filled += _replaced([piece], text)
+    if "footer" not in places:
+        filled = _before_body_ends(filled, shield.split(parts.footer))
+    return _after_body_begins(filled, _preheader(text["preheader"]))
+
+
+def _places(frame: list[Piece]) -> dict[str, int]:
+    """Find the first {{ content }} and {{ footer }} that everybody gets to see."""
+    places: dict[str, int] = {}
+    place, depth = shield.Place(), 0
+    for number, piece in enumerate(frame):
+        if piece.kind == "text":
+            place.read(piece.source)
+        depth += piece.opens
+        if piece.expression in ("content", "footer") and depth == 0 and place.mode == "text":
+            places.setdefault(piece.expression, number)
+    return places
+
+
+def _plain(source: str) -> list[Piece]:
+    """Return a plain text's pieces, fit for HTML. What its tags print is escaped as it is made."""
+    return [
+        Piece("text", str(escape(piece.source)), 0) if piece.kind == "text" else piece
+        for piece in shield.split(source)
+    ]
+
+
+def _replaced(pieces: list[Piece], text: dict[str, list[Piece]]) -> list[Piece]:
+    out: list[Piece] = []
+    for piece in pieces:
+        known = text.get(piece.expression) if piece.kind == "expression" else None
+        out += [piece] if known is None else known
+    return out
+
+
+def _preheader(pieces: list[Piece]) -> list[Piece]:
+    if not pieces:
+        return []
+    opening = Piece("text", f'<div class="preheader" style="{_HIDDEN}">', 0)
+    length = sum(len(piece.source) for piece in pieces)
+    filler = _FILLER * max(0, _SHOWN - length)
+    return [opening, *pieces, Piece("text", f"{filler}</div>\n", 0)]
+
+
+def _after_body_begins(pieces: list[Piece], new: list[Piece]) -> list[Piece]:
+    place = shield.Place()
+    in_body = False
+    for number, piece in enumerate(pieces if new else []):
+        if piece.kind != "text":
+            continue
+        for match in re.finditer(r"[^>]*>|[^>]+$", piece.source):
+            place.read(match[0])
+            in_body = in_body or place.name == "body"
+            if in_body and place.mode == "text" and place.name == "body":
+                before, after = piece.source[: match.end()], piece.source[match.end() :]
+                return [
+                    *pieces[:number],
+                    Piece("text", before, 0),
+                    *new,
+                    Piece("text", after, 0),
+                    *pieces[number + 1 :],
+                ]
+    return new + pieces
+
+
+def _before_body_ends(pieces: list[Piece], new: list[Piece]) -> list[Piece]:
+    for number in range(len(pieces) - 1, -1, -1):
+        head, end, tail = pieces[number].source.rpartition("</body>")
+        if pieces[number].kind == "text" and end:
+            before, after = Piece("text", head, 0), Piece("text", end + tail, 0)
+            return [*pieces[:number], before, *new, after, *pieces[number + 1 :]]
+    return pieces + new
+
+
+def _inline(html: str) -> str:
+    """Move styles into the elements, because many mail programs read them nowhere else.
+
+    Rules that can't be inlined (@media: narrow screens, dark mode) stay in the head.
+    """
+    inliner = CSSInliner(
+        keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False, base_url=None
+    )
+    try:
+        result: str = inliner.inline(html)
+    except InlineError as error:
+        raise TemplateProblem(f"The styles can't be read ({error}).", 0, "template") from error
+    return result

@@ -1,0 +1,66 @@
+"""Whom a mail is made for, and what its template may know of them."""
+
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from newsletter.composing.edition import EditionContent
+from newsletter.models import Edition
+from newsletter.templating import html_environment
+from subscribers.models import Subscriber, TrackingChoice
+
+
+class Person(NamedTuple):
+    """One recipient, as sending reads them from the database: plain values, no model."""
+
+    subscriber_id: int
+    email: str
+    name: str = ""
+    attributes: dict[str, Any] = {}
+    language: str = ""
+    tracking: str = ""  # a TrackingChoice; empty for the installation's default
+
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> "Person":
+        """Return the recipient that a subscriber's row describes."""
+        return cls(
+            subscriber.pk,
+            subscriber.email,
+            subscriber.name,
+            subscriber.attributes,
+            subscriber.language,
+            subscriber.tracking,
+        )
+
+    @property
+    def choice(self) -> str:
+        """What may be recorded of this person's reading, the default filled in."""
+        return self.tracking or settings.TRACKING_DEFAULT
+
+    @property
+    def named(self) -> int:
+        """The subscriber id for tokens that record something: 0 for who may not be named."""
+        return self.subscriber_id if self.choice == TrackingChoice.INDIVIDUAL else 0
+
+    def values(self) -> dict[str, Any]:
+        """Return what templates call `subscriber`."""
+        return {
+            "id": self.subscriber_id,
+            "name": self.name,
+            "first_name": self.name.split(None, 1)[0] if self.name.strip() else "",
+            "email": self.email,
+            "language": self.language,
+            "attributes": self.attributes,
+        }
+
+
+def shared_values(edition: Edition | EditionContent) -> dict[str, Any]:
+    """Return the values that are the same for every recipient of an edition."""
+    return {
+        **html_environment.globals,
+        "organisation": edition.organisation,
+        "campaign": {"subject": edition.subject, "preheader": edition.preheader},
+        "subject": edition.subject,
+        "preheader": edition.preheader,
+        "open_pixel": "",
+    }

@@ -1,0 +1,108 @@
+"""The places in an edition that differ from mail to mail by an address of ours.
+
+`{{ link_0 }}`, `{{ open_pixel }}`, `{{ unsubscribe_url }}` and `{{ preferences_url }}` printed as
+they are become marks in the static text, so that a mail with fifty links is still one chunk. The
+same names inside an expression, or inside a macro, are ordinary values.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.conf import settings
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from newsletter.templating import CampaignEnvironment
+from subscribers.models import TrackingChoice
+from subscribers.signing import Signer, varint
+
+UNSUBSCRIBE, PREFERENCES, OPEN, FIRST_LINK = range(4)  # places in the list of tokens
+MARK = "\0"  # around a slot's name; no source and no value can hold it
+_NAME = re.compile(r"link_\d+|open_pixel|unsubscribe_url|preferences_url")
+_PIXEL_END = '" width="1" height="1" alt="" style="border:0;display:block">'
+
+
+class Slot(NamedTuple):
+    """What stands in a slot: fixed text, a token (its place in the list of tokens), fixed text."""
+
+    before: str
+    token: int | None = None
+    after: str = ""
+
+
+class SlotEnvironment(CampaignEnvironment):
+    """Compiles editions: slots become marks in the static text."""
+
+    def prepare(self, tree: nodes.Template) -> nodes.Template:
+        """Mark the slots of a tree that passed the rules."""
+        return _Marker().visit(super().prepare(tree))  # type: ignore[no-any-return]
+
+
+class _Marker(NodeTransformer):
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+        node.nodes = [
+            nodes.TemplateData(f"{MARK}{child.name}{MARK}", lineno=child.lineno)
+            if isinstance(child, nodes.Name) and _NAME.fullmatch(child.name)
+            else child
+            for child in node.nodes
+        ]
+        return node
+
+    def _as_it_is(self, node: nodes.Node) -> nodes.Node:
+        """Leave what is gathered into a value: a mark in a value would not be found again."""
+        return node
+
+    visit_Macro = visit_CallBlock = visit_FilterBlock = visit_AssignBlock = _as_it_is
+
+
+def slots(link_urls: list[str], *, tracked: bool, escape: Callable[[str], str]) -> dict[str, Slot]:
+    """Return the slots of an edition, for people who may be counted and for those who may not."""
+    filled = {
+        "unsubscribe_url": Slot(escape(f"{settings.PUBLIC_URL}/u/"), UNSUBSCRIBE),
+        "preferences_url": Slot(escape(f"{settings.PUBLIC_URL}/p/"), PREFERENCES),
+        "open_pixel": Slot(""),
+    }
+    click = escape(f"{settings.TRACKING_URL}/c/")
+    for number, url in enumerate(link_urls):
+        name = f"link_{number}"
+        filled[name] = Slot(click, FIRST_LINK + number) if tracked else Slot(escape(url))
+    if tracked:
+        source = f'<img src="{Markup.escape(settings.TRACKING_URL)}/o/'
+        filled["open_pixel"] = Slot(source, OPEN, _PIXEL_END)
+    return filled
+
+
+class Tokens:
+    """The tokens of one campaign's mails."""
+
+    def __init__(self, campaign_id: int, link_ids: list[int]) -> None:
+        self._campaign_id = campaign_id
+        self._packed = [varint(link_id) for link_id in link_ids]
+        self._unsubscribe = Signer("unsubscribe")
+        self._preferences = Signer("preferences")
+        self._open = Signer("open", campaign_id)
+        self._click = Signer("click", campaign_id)
+        # Everyone who may be counted but not named gets the same ones.
+        self._nameless = self._recording(0)
+
+    def of(self, subscriber_id: int, choice: str) -> list[str]:
+        """Return a reader's tokens, in the order of the constants above."""
+        tokens = [
+            self._unsubscribe.sign(subscriber_id, self._campaign_id),
+            self._preferences.sign(subscriber_id),
+        ]
+        if choice == TrackingChoice.INDIVIDUAL:
+            tokens += self._recording(subscriber_id)
+        elif choice == TrackingChoice.AGGREGATE:
+            tokens += self._nameless
+        return tokens
+
+    def _recording(self, subscriber_id: int) -> list[str]:
+        reader = varint(subscriber_id)
+        sign_click = self._click.sign_packed
+        return [
+            self._open.sign_packed(reader),
+            *[sign_click(reader + link) for link in self._packed],
+        ]
