@@ -51,17 +51,13 @@ class Signer:
 
     def sign_packed(self, rest: bytes) -> str:
         """Return the token for numbers that `varint` has packed already."""
+        return b2a_base64(self.raw(rest), newline=False).translate(_URL_SAFE, b"=").decode()
+
+    def raw(self, rest: bytes) -> bytes:
+        """Return the bytes of the token for packed numbers, to be spelt in another way."""
         state = self._state.copy()
         state.update(rest)
-        raw = b2a_base64(self._head + rest + state.digest(), newline=False)
-        return raw.translate(_URL_SAFE).rstrip(b"=").decode()
-
-    def raw(self, *rest: int) -> bytes:
-        """Return the token's bytes, for another spelling than base64."""
-        packed = b"".join(map(varint, rest))
-        state = self._state.copy()
-        state.update(packed)
-        return self._head + packed + state.digest()
+        return self._head + rest + state.digest()
 
 
 def sign(purpose: str, *numbers: int) -> str:

@@ -22,7 +22,7 @@ _SOFT = "=\r\n"
 
 
 def encode(text: str) -> str:
-    """Encode a piece of a text whose lines end with "\\n"."""
+    """Encode a piece of a text whose lines end with LF."""
     if text[:1] not in (".", "F") and _SIMPLE.fullmatch(text):
         return text + _SOFT
     if not text:

@@ -31,6 +31,7 @@ class Preview(NamedTuple):
     """What a person would see."""
 
     subject: str
+    preheader: str
     html: str
     text: str
 
@@ -51,9 +52,9 @@ def preview(campaign: Campaign, person: Person) -> Preview:
 
 
 def render_test(campaign: Campaign, person: Person, to: str) -> RenderedMail:
-    """Make the mail that `person` would get, for the inbox `to`. Raises TemplateProblem, RenderError.
+    """Make the mail that `person` would get, for the inbox `to`. Nothing of it is recorded.
 
-    Nothing of it is recorded.
+    Raises TemplateProblem for the texts, RenderError for what is this person's.
     """
     content = compile_edition(campaign)
     edition = Edition(
@@ -79,6 +80,7 @@ def render_plainly(
     }
     return Preview(
         subject,
+        preheader,
         _render(html_environment, edition.html, values, "body"),
         _render(text_environment, edition.text, values, "body"),
     )
@@ -90,5 +92,5 @@ def _render(
     template = compile_source(environment, source, field)
     try:
         return template.render(values)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the text is what is wrong)
+    except Exception as error:  # whatever it is, the text is what is wrong
         raise explain(error, field) from error

@@ -66,17 +66,17 @@ def split(source: str) -> list[Piece]:
     gathered = ""
     start = 1
     try:
-        for line, token, value in html_environment.lex(source):
-            if token in _OPENS:
-                kind, gathered, start = _OPENS[token], value, line
-            elif token in _CLOSES:
+        for line, lexed, value in html_environment.lex(source):
+            if lexed in _OPENS:
+                kind, gathered, start = _OPENS[lexed], value, line
+            elif lexed in _CLOSES:
                 if kind != "comment":
                     # What "-%}" swallows after the tag is part of the token.
                     pieces.append(Piece(kind, gathered + value, start))  # type: ignore[arg-type]
                 kind, gathered = "text", ""
             elif kind != "text":
                 gathered += value
-            elif token == "data":
+            elif lexed == "data":
                 pieces.append(Piece("text", value, line))
     except TemplateSyntaxError as error:
         raise explain(error) from error

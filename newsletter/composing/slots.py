@@ -78,31 +78,33 @@ class Tokens:
     """The tokens of one campaign's mails."""
 
     def __init__(self, campaign_id: int, link_ids: list[int]) -> None:
-        self._campaign_id = campaign_id
-        self._packed = [varint(link_id) for link_id in link_ids]
+        self._campaign = varint(campaign_id)
+        self._links = [varint(link_id) for link_id in link_ids]
         self._unsubscribe = Signer("unsubscribe")
         self._preferences = Signer("preferences")
         self._open = Signer("open", campaign_id)
         self._click = Signer("click", campaign_id)
         # Everyone who may be counted but not named gets the same ones.
-        self._nameless = self._recording(0)
+        self._nameless = self._recording(varint(0))
 
-    def of(self, subscriber_id: int, choice: str) -> list[str]:
-        """Return a reader's tokens, in the order of the constants above."""
+    def of(self, reader: bytes, choice: str) -> list[str]:
+        """Return a reader's tokens, in the order of the constants above.
+
+        `reader` is `signing.varint` of the subscriber's id.
+        """
         tokens = [
-            self._unsubscribe.sign(subscriber_id, self._campaign_id),
-            self._preferences.sign(subscriber_id),
+            self._unsubscribe.sign_packed(reader + self._campaign),
+            self._preferences.sign_packed(reader),
         ]
         if choice == TrackingChoice.INDIVIDUAL:
-            tokens += self._recording(subscriber_id)
+            tokens += self._recording(reader)
         elif choice == TrackingChoice.AGGREGATE:
             tokens += self._nameless
         return tokens
 
-    def _recording(self, subscriber_id: int) -> list[str]:
-        reader = varint(subscriber_id)
+    def _recording(self, reader: bytes) -> list[str]:
         sign_click = self._click.sign_packed
         return [
             self._open.sign_packed(reader),
-            *[sign_click(reader + link) for link in self._packed],
+            *[sign_click(reader + link) for link in self._links],
         ]

@@ -19,9 +19,9 @@ class Senders:
         self._signer = signing.Signer(PURPOSE, campaign_id, size=TAG_SIZE)
         self._domain = domain
 
-    def address(self, subscriber_id: int) -> str:
-        """Return the sender of the mail to one subscriber."""
-        return f"{PREFIX}{self._signer.raw(subscriber_id).hex()}@{self._domain}"
+    def address(self, subscriber: bytes) -> str:
+        """Return the sender of the mail to one subscriber (`signing.varint` of the id)."""
+        return f"{PREFIX}{self._signer.raw(subscriber).hex()}@{self._domain}"
 
 
 def read(address: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The Jinja2 that marketers write: safe to run, limited in what it may cost, and plain about errors.
+"""The Jinja2 that marketers write: safe to run, limited in its cost, and plain about errors.
 
 Promise: a campaign's text can reach nothing but the values that it is given, and can't take a
 process down. What it may name is a short list (filters.py, rules.py); what it may cost is a budget

@@ -65,11 +65,8 @@ def check_tree(tree: nodes.Template) -> None:
 
 def check_names(tree: nodes.Template, known: dict[str, set[str] | None]) -> list[TemplateProblem]:
     """Return a problem for each name that nothing is known of, or that is taken."""
-    own = {
-        node.name
-        for node in tree.find_all((nodes.Name, nodes.NSRef))
-        if getattr(node, "ctx", "") in ("store", "param")
-    } | {node.name for node in tree.find_all(nodes.Macro)}
+    own = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
+    own |= {node.name for node in tree.find_all(nodes.Macro)}
     problems = []
     for node in tree.find_all(nodes.Name):
         if node.ctx == "load" and not (
@@ -87,9 +84,9 @@ def check_names(tree: nodes.Template, known: dict[str, set[str] | None]) -> list
 
 def _unknown_fields(
     tree: nodes.Template, known: dict[str, set[str] | None]
-) -> Iterator[TemplateProblem] | list[TemplateProblem]:
+) -> list[TemplateProblem]:
     problems = []
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+    for node in [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]:
         if not isinstance(node.node, nodes.Name):
             continue
         group, fields = node.node.name, known.get(node.node.name)
@@ -105,7 +102,7 @@ def _unknown_fields(
     return problems
 
 
-def _field(node: Any) -> str | None:
+def _field(node: nodes.Getattr | nodes.Getitem) -> str | None:
     if isinstance(node, nodes.Getattr):
         return node.attr
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
@@ -156,7 +153,7 @@ class Guard(NodeTransformer):
         """Count turns, each with the text that it puts out unchanged."""
         weight = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
         self.generic_visit(node)
-        node.iter = _filter("turns of", node.iter, weight)
+        node.iter = _filter("turns of", node.iter, weight)  # type: ignore[arg-type]
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
@@ -183,5 +180,6 @@ class Guard(NodeTransformer):
 def _filter(name: str, value: nodes.Expr, *arguments: Any) -> nodes.Filter:
     constants: list[nodes.Expr] = [nodes.Const(item, lineno=value.lineno) for item in arguments]
     node = nodes.Filter(value, name, constants, [], None, None, lineno=value.lineno)
-    node.set_environment(value.environment)
+    if value.environment is not None:
+        node.set_environment(value.environment)
     return node

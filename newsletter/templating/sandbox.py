@@ -8,7 +8,7 @@ in the context of one rendering.
 
 from typing import Any, NoReturn
 
-from jinja2 import StrictUndefined, Template, nodes
+from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.nodes import EvalContext
@@ -28,12 +28,18 @@ from newsletter.templating.limits import Budget, Buffer, weigh
 from newsletter.templating.problems import LimitReached, explain, missing_value
 
 _TEXT = frozenset(
-    "lower upper title capitalize strip lstrip rstrip startswith endswith split".split()
+    (
+        *("lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip"),
+        *("startswith", "endswith", "split"),
+    )
 )
 _LOOP = frozenset(
-    "index index0 revindex revindex0 first last length previtem nextitem cycle changed".split()
+    (
+        *("index", "index0", "revindex", "revindex0", "first", "last", "length"),
+        *("previtem", "nextitem", "cycle", "changed"),
+    )
 )
-_GROUP = frozenset("items keys values get".split())
+_GROUP = frozenset(["items", "keys", "values", "get"])
 _ATTRIBUTES: dict[type, frozenset[str]] = {
     str: _TEXT,
     Markup: _TEXT,
@@ -42,7 +48,7 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
 }
 
 
-class Missing(StrictUndefined):
+class Missing(Undefined):
     """A value that a person does not have: empty in `if` and `for`, an error when printed.
 
     What is unknown to everybody (a misspelt name) is found before anything is rendered: rules.py.
@@ -54,34 +60,16 @@ class Missing(StrictUndefined):
     def _undefined_message(self) -> str:
         return missing_value(self)
 
+    def __str__(self) -> str:
+        return self._fail_with_undefined_error()
+
     def __getattr__(self, name: str) -> Any:
         if name[:2] == "__":
             raise AttributeError(name)
         return self
 
-    def __getitem__(self, key: Any) -> "Missing":
+    def __getitem__(self, key: Any) -> "Missing":  # type: ignore[override]
         return self
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __iter__(self) -> Any:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Undefined)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return hash(Undefined)
-
-    def __contains__(self, item: object) -> bool:
-        return False
 
 
 class CampaignContext(Context):
@@ -178,7 +166,7 @@ class CampaignEnvironment(ImmutableSandboxedEnvironment):
         except (TypeError, LookupError):
             return Missing(obj=obj, name=str(argument))
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a macro or one of the few functions that can be reached."""
         __context.budget.step()
         return super().call(__context, __obj, *args, **kwargs)
@@ -233,7 +221,7 @@ def compile_source(environment: CampaignEnvironment, source: str, field: str = "
     """Compile a text. Raises TemplateProblem with its line."""
     try:
         return environment.from_string(source)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the source is what is wrong)
+    except Exception as error:  # whatever it is, the source is what is wrong
         raise explain(error, field=field) from error
 
 

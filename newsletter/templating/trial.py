@@ -75,6 +75,7 @@ def _people() -> list[dict[str, Any]]:
 def _try_part(part: Part) -> list[Any]:
     from newsletter import templating
     from newsletter.templating import limits, rules
+    from newsletter.templating.problems import LimitReached
 
     environment = templating.html_environment if part.html else templating.text_environment
     known = {
@@ -93,9 +94,7 @@ def _try_part(part: Part) -> list[Any]:
             for chunk in template.generate(_values(person)):
                 left -= len(chunk)
                 if left < 0:
-                    raise limits.LimitReached(
-                        f"This makes more than {limits.CHARACTERS:,} characters."
-                    )
+                    raise LimitReached(f"This makes more than {limits.CHARACTERS:,} characters.")
     except Exception as error:  # noqa: BLE001  (whatever it is, the text is what is wrong)
         return [templating.explain(error)]
     return []
@@ -107,9 +106,8 @@ def _values(person: dict[str, Any]) -> dict[str, Any]:
         "subscriber": person,
         "organisation": dict.fromkeys(("name", "postal_address", "contact_email", "website"), text),
         "campaign": {"subject": text, "preheader": text},
-        **dict.fromkeys(
-            "subject preheader content footer unsubscribe_url preferences_url".split(), text
-        ),
+        **dict.fromkeys(("subject", "preheader", "content", "footer"), text),
+        **dict.fromkeys(("unsubscribe_url", "preferences_url"), "https://example.org/"),
     }
 
 
