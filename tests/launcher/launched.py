@@ -77,6 +77,10 @@ class Launched:
         self._seen |= found
         return found
 
+    def children(self) -> list[int]:
+        """Return the processes that the launcher itself has started."""
+        return [pid for pid, parent in _parents() if parent == self.pid]
+
     def left(self) -> list[str]:
         """Return those of all processes ever seen that still run."""
         return [f"{pid} {command}" for pid in self._seen if (command := _command(pid))]

@@ -35,8 +35,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, first_admin: bool, **options: Any) -> None:
         """Do both, in this order."""
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            call_command("migrate", interactive=False, verbosity=options["verbosity"])
+        if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write(f"Bringing the database up to date: {len(plan)} steps.")
+            call_command("migrate", interactive=False, verbosity=options["verbosity"] - 1)
         if first_admin:
             password = sys.stdin.readline().strip()
             if len(password) < 12:
