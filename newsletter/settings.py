@@ -231,6 +231,8 @@ SENDER_ID = ENV.sender_id  # last part of Feedback-ID
 SEND_BATCH_SIZE = ENV.send_batch_size  # recipients
 SEND_LEASE = ENV.send_lease  # seconds without a sign of life before a batch is given to another
 SEND_CONNECTIONS = ENV.send_connections  # to the mail server, for each worker process
+SEND_RETRY_AFTER = 60  # seconds after the first "later" of a server; doubles, up to an hour
+SEND_RETRIES = 12  # times that a server may say "later" for one person: about eight hours
 
 MAILCATCHER_HOST, MAILCATCHER_PORT = ENV.mailcatcher_host, ENV.mailcatcher_port
 MAILCATCHER_KEEP = ENV.mailcatcher_keep  # mails; the oldest go first

@@ -1,0 +1,247 @@
+"""The life of a campaign: which status may follow which, and what happens on the way.
+
+One conditional UPDATE decides each move, so of two people pressing buttons at once, one wins. A
+campaign that was started is frozen: what it says (its edition) and to whom (its batches) stays.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from newsletter import audience
+from newsletter.composing import checking, edition, preview
+from newsletter.composing.compiled import RenderError
+from newsletter.composing.people import Person
+from newsletter.models import Batch, Campaign
+from newsletter.progress import Progress as Progress
+from newsletter.progress import progress as progress
+from newsletter.sending import connection, run
+from newsletter.sending.replies import Verdict
+from newsletter.templating import TemplateProblem
+from subscribers import suppression
+from subscribers.models import MailingList
+
+logger = logging.getLogger(__name__)
+
+Status = Campaign.Status
+
+ALLOWED: dict[str, set[str]] = {
+    Status.DRAFT: {Status.SCHEDULED, Status.RUNNING},
+    Status.SCHEDULED: {Status.DRAFT, Status.RUNNING, Status.CANCELLED},
+    Status.RUNNING: {Status.PAUSED, Status.CANCELLED, Status.FINISHED},
+    Status.PAUSED: {Status.RUNNING, Status.CANCELLED},
+    Status.FINISHED: set(),
+    Status.CANCELLED: set(),
+}
+_NOT_WAITING: dict[str, Any] = {"waiting_reason": "", "waiting_since": None, "retry_at": None}
+
+
+class Refused(Exception):
+    """What was asked for is not possible. The message says why, for the person who asked."""
+
+
+class WrongStatus(Refused):
+    """The campaign is not in a status from which this is possible."""
+
+
+class NotReady(Refused):
+    """The campaign lacks something, or something in it is wrong."""
+
+
+# --- before it starts -----------------------------------------------------------------------
+
+
+def create(*, lists: Iterable[MailingList], **fields: Any) -> Campaign:
+    """Make a draft. Raises NotReady when its texts hold a mistake; nothing is stored then."""
+    campaign = Campaign(**fields)
+    _check_texts(campaign)
+    with transaction.atomic():
+        campaign.save()
+        campaign.lists.set(lists)
+    return campaign
+
+
+def schedule(campaign_id: int, at: datetime) -> None:
+    """Have a draft started at a time. Raises WrongStatus and NotReady."""
+    check(Campaign.objects.get(id=campaign_id))
+    _move(campaign_id, Status.SCHEDULED, scheduled_at=at, **_NOT_WAITING)
+
+
+def unschedule(campaign_id: int) -> None:
+    """Make a scheduled campaign a draft again. Raises WrongStatus."""
+    _move(campaign_id, Status.DRAFT, scheduled_at=None)
+
+
+def check(campaign: Campaign) -> None:
+    """Raise NotReady, with the first reason, when a campaign can't be started as it is."""
+    if not audience.campaign_list_ids(campaign.pk):
+        raise NotReady("Choose at least one list that the campaign goes to.")
+    if not campaign.subject.strip():
+        raise NotReady("The campaign has no subject.")
+    if not campaign.body.strip():
+        raise NotReady("The campaign has no text.")
+    try:
+        suppression.check_key()
+    except suppression.WrongKey as error:
+        raise NotReady(str(error)) from error
+    _check_texts(campaign)
+
+
+def duplicate(campaign_id: int, staff_id: int | None = None) -> int:
+    """Make a draft with the same content and lists. Returns its id."""
+    original = Campaign.objects.get(id=campaign_id)
+    names = ("subject", "preheader", "from_email", "reply_to", "format", "body", "template_id")
+    with transaction.atomic():
+        copy = Campaign.objects.create(
+            created_by_id=staff_id, **{name: getattr(original, name) for name in names}
+        )
+        copy.lists.set(original.lists.all())
+    return copy.pk
+
+
+def test_send(campaign_id: int, to: str, person: Person) -> None:
+    """Send the mail that `person` would get to the inbox `to`. Nothing of it is recorded.
+
+    Raises NotReady when the mail can't be made, or the mail server does not accept it.
+    """
+    try:
+        mail = preview.render_test(Campaign.objects.get(id=campaign_id), person, to)
+        (outcome,) = run.send_mails([mail])
+    except (TemplateProblem, RenderError) as error:
+        raise NotReady(f"The mail can't be made. {error}") from error
+    except connection.Unreachable as error:
+        raise NotReady(f"The mail was not sent: {error}.") from error
+    if outcome.verdict is not Verdict.SENT:
+        raise NotReady(f"The mail server did not accept the mail: {outcome.reply}")
+
+
+# --- its moves ------------------------------------------------------------------------------
+
+
+def start(campaign_id: int) -> None:
+    """Freeze a campaign and let the workers have it, all or nothing.
+
+    Raises WrongStatus, and NotReady when something is missing or nobody may be written to.
+    """
+    campaign = Campaign.objects.get(id=campaign_id)
+    check(campaign)
+    with transaction.atomic():
+        _move(
+            campaign_id,
+            Status.RUNNING,
+            sources={Status.DRAFT, Status.SCHEDULED},
+            started_at=Now(),
+            **_NOT_WAITING,
+        )
+        try:
+            edition.freeze(campaign)
+        except TemplateProblem as problem:
+            raise NotReady(_in_words(problem)) from problem
+        size = audience.freeze(campaign_id)
+        if not size:
+            raise NotReady("Nobody on the campaign's lists may be written to.")
+        Campaign.objects.filter(id=campaign_id).update(audience_size=size)
+
+
+def pause(campaign_id: int, reason: str = "") -> None:
+    """Stop sending within about a second. Raises WrongStatus unless running."""
+    _move(campaign_id, Status.PAUSED, **{**_NOT_WAITING, "waiting_reason": reason})
+
+
+def resume(campaign_id: int) -> None:
+    """Go on; batches that were set aside are tried again. Raises WrongStatus unless paused."""
+    with transaction.atomic():
+        _move(campaign_id, Status.RUNNING, sources={Status.PAUSED}, **_NOT_WAITING)
+        Batch.objects.filter(campaign_id=campaign_id, state=Batch.State.SET_ASIDE).update(
+            state=Batch.State.WAITING, attempts=0
+        )
+
+
+def cancel(campaign_id: int) -> None:
+    """Stop for good, within about a second. Who has not been mailed stays pending, unsent.
+
+    Raises WrongStatus for a draft, and once it is finished.
+    """
+    _move(campaign_id, Status.CANCELLED, finished_at=Now(), **_NOT_WAITING)
+
+
+def _move(
+    campaign_id: int, status: Campaign.Status, *, sources: set[Any] | None = None, **changes: Any
+) -> None:
+    sources = sources or {source for source, targets in ALLOWED.items() if status in targets}
+    moved = Campaign.objects.filter(id=campaign_id, status__in=sources).update(
+        status=status, **changes
+    )
+    if not moved:
+        campaign = Campaign.objects.get(id=campaign_id)
+        raise WrongStatus(
+            f"“{campaign}” is {campaign.get_status_display().lower()}, "
+            f"so it can't become {status.label.lower()}."
+        )
+
+
+def _check_texts(campaign: Campaign) -> None:
+    if problems := checking.check(campaign):
+        raise NotReady("\n".join(_in_words(problem) for problem in problems))
+
+
+def _in_words(problem: TemplateProblem) -> str:
+    where = problem.field.replace("_", " ").capitalize()
+    return f"{where}: {problem}" if where else str(problem)
+
+
+# --- what each tick does --------------------------------------------------------------------
+
+
+def start_due() -> None:
+    """Start the scheduled campaigns whose time has come.
+
+    One that can't be started becomes a draft again, and says why.
+    """
+    due = Campaign.objects.filter(status=Status.SCHEDULED, scheduled_at__lte=Now())
+    for campaign_id in due.values_list("id", flat=True):
+        try:
+            start(campaign_id)
+        except WrongStatus:
+            continue  # another tick, or a person, was quicker
+        except NotReady as error:
+            logger.warning("campaign %s could not be started: %s", campaign_id, error)
+            Campaign.objects.filter(id=campaign_id, status=Status.SCHEDULED).update(
+                status=Status.DRAFT, waiting_reason=f"Not started: {error}"[:300]
+            )
+
+
+def with_work() -> list[tuple[int, int]]:
+    """Return the running campaigns with batches to be claimed now, and how many these are."""
+    due = Batch.objects.filter(
+        Q(state=Batch.State.WAITING, due_at__lte=Now())
+        | Q(state=Batch.State.CLAIMED, lease_until__lt=Now()),
+        campaign__status=Status.RUNNING,
+    ).exclude(campaign__retry_at__gt=Now())
+    counted = due.values("campaign_id").annotate(count=Count("id")).order_by("campaign_id")
+    return list(counted.values_list("campaign_id", "count"))
+
+
+def finish_complete() -> None:
+    """Finish the running campaigns with nothing left to do.
+
+    One of which only batches are left that were set aside is paused, and says so.
+    """
+    batches = Batch.objects.filter(campaign=OuterRef("pk"))
+    open_batches = batches.filter(state__in=[Batch.State.WAITING, Batch.State.CLAIMED])
+    complete = Campaign.objects.filter(~Exists(open_batches), status=Status.RUNNING)
+    set_aside = Exists(batches.filter(state=Batch.State.SET_ASIDE))
+    complete.filter(~set_aside).update(status=Status.FINISHED, finished_at=Now(), **_NOT_WAITING)
+    complete.filter(set_aside).update(
+        status=Status.PAUSED,
+        **{
+            **_NOT_WAITING,
+            "waiting_reason": "Some mails stopped their worker again and again. "
+            "Look into its log; resume to try them once more.",
+        },
+    )

@@ -1,0 +1,89 @@
+"""Sends the mails that ask people to confirm, which subscribers/confirmation.py has due.
+
+They stand in a queue of their own and take a connection of their own: whoever has just signed up
+does not wait behind a campaign.
+"""
+
+import logging
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
+
+from django.conf import settings
+from django.utils.timezone import now
+
+from newsletter.composing import headers
+from newsletter.composing.verp import Senders
+from newsletter.sending import connection, run
+from newsletter.sending.replies import Verdict
+from subscribers import confirmation, signing
+from subscribers.confirmation import DueConfirmation
+from subscribers.models import Confirmation
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 50  # mails
+NO_CAMPAIGN = 0  # in envelope senders
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationMail:
+    """A mail ready to be handed over, and the confirmation that it is about."""
+
+    confirmation_id: int
+    envelope_from: str
+    recipient: str
+    data: bytes
+    needs_smtputf8: bool
+
+
+def send_due() -> int:
+    """Send the confirmation mails that are due. Returns how many the mail server accepted.
+
+    What it does not accept is tried again later, and given up only for a final refusal. While the
+    server is away nothing is taken, so that nobody's attempts are used up.
+    """
+    if not Confirmation.objects.filter(mail_due_at__lte=now(), expires_at__gt=now()).exists():
+        return 0
+    try:
+        run.check_server()
+        due = confirmation.claim_due(AT_ONCE)
+        outcomes = run.send_mails([make_mail(each) for each in due])
+    except connection.Unreachable as error:
+        logger.warning("confirmations wait: %s", error)
+        return 0
+    sent = 0
+    for message, verdict, reply in outcomes:
+        if verdict is Verdict.SENT:
+            confirmation.mark_sent(message.mail.confirmation_id)
+            sent += 1
+        else:
+            logger.warning("a confirmation was not accepted: %s", reply)
+            permanent = verdict is Verdict.REFUSED
+            confirmation.mark_failed(message.mail.confirmation_id, permanent=permanent)
+    return sent
+
+
+def make_mail(due: DueConfirmation) -> ConfirmationMail:
+    """Make the mail that asks one person to confirm."""
+    subject, text, html = confirmation.render_mail(due)
+    sender = headers.mailbox(settings.DEFAULT_FROM_EMAIL)
+    recipient = headers.wire_address(due.email)
+    is_utf8 = not recipient.isascii()
+    mail = EmailMessage(SMTPUTF8 if is_utf8 else SMTP)
+    mail["From"] = Address(sender.name, addr_spec=sender.address)
+    mail["To"] = Address(headers.one_line(due.name), addr_spec=recipient)
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(now())
+    mail["Message-ID"] = f"<r{due.id}.{signing.sign('message-id', due.id)}@{sender.domain}>"
+    mail["List-Unsubscribe"] = f"<{due.unsubscribe_url}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text, cte="quoted-printable")
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    senders = Senders(NO_CAMPAIGN, settings.BOUNCE_DOMAIN or sender.domain)
+    # Folded at 78, Python would encode the address in List-Unsubscribe, which nobody decodes.
+    data = mail.as_bytes(policy=mail.policy.clone(max_line_length=998))
+    return ConfirmationMail(due.id, senders.address(due.subscriber_id), recipient, data, is_utf8)

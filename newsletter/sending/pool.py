@@ -1,0 +1,94 @@
+"""The connections of one run: opened as they are needed, watched, and closed."""
+
+import asyncio
+
+from newsletter.sending import connection
+from newsletter.sending.connection import Connection, Owner, Unreachable
+from newsletter.sending.servers import SendingServer
+
+MOST_FRUITLESS = 5  # connections in a row that ended without one answer for a mail
+GOODBYE = 1.0  # seconds for the server to take our QUIT
+
+
+class Pool:
+    """Up to `limit` connections to one server.
+
+    Begins with one, and opens the others when the server has answered for a mail: a server that
+    drops everybody gets few mails into doubt.
+    """
+
+    def __init__(self, server: SendingServer, name: str, owner: Owner, limit: int) -> None:
+        self.connections: set[Connection] = set()
+        self.trouble = ""  # why no mail can be handed over; empty while some connection works
+        self._server = server
+        self._name = name
+        self._owner = owner
+        self._limit = limit
+        self._allowed = 1
+        self._fruitless = 0
+        self._opening: set[asyncio.Task[None]] = set()
+
+    async def first(self) -> None:
+        """Open the first connection. Raises Unreachable."""
+        self._add(await connection.connect(self._server, self._name, self._owner))
+
+    def widen(self) -> None:
+        """Take note that the server works: all connections may be opened."""
+        self._fruitless = 0
+        if self._allowed == 1:
+            self._allowed = self._limit
+
+    def tend(self, *, wanted: int) -> None:
+        """Open what is missing for `wanted` mails that wait, and look for servers that hang."""
+        for open_connection in list(self.connections):
+            open_connection.check_patience()
+        missing = self._allowed - len(self.connections) - len(self._opening)
+        for _ in range(min(missing, wanted) if not self.trouble else 0):
+            task = asyncio.create_task(self._open())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    def closed(self, gone: Connection) -> None:
+        """Take note that a connection is gone."""
+        self.connections.discard(gone)
+        conversation = gone.conversation
+        if conversation.answered or conversation.is_over_by_us:
+            self._fruitless = 0
+            return
+        self._fruitless += 1
+        if self._fruitless >= MOST_FRUITLESS:
+            self.trouble = conversation.ended
+
+    def abort(self, reason: str) -> None:
+        """Hang up everywhere at once."""
+        for open_connection in list(self.connections):
+            open_connection.abort(reason)
+
+    async def close(self) -> None:
+        """Say goodbye everywhere."""
+        for task in list(self._opening):
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        for open_connection in list(self.connections):
+            open_connection.quit()
+        end = asyncio.get_running_loop().time() + GOODBYE
+        while self.connections and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.01)
+
+    async def _open(self) -> None:
+        try:
+            opened = await connection.connect(self._server, self._name, self._owner)
+        except Unreachable as error:
+            # A server that takes some connections and no more has a limit: it is kept to.
+            self._allowed = max(1, len(self.connections))
+            if not self.connections:
+                self.trouble = str(error)
+        else:
+            self._add(opened)
+
+    def _add(self, opened: Connection) -> None:
+        # It may have been closed again before we came to hear that it was open.
+        if opened.conversation.ended:
+            self.closed(opened)
+        else:
+            self.connections.add(opened)

@@ -1,0 +1,58 @@
+"""One run of the engine, for whoever is not asynchronous: Celery's task, a test, a benchmark."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import uvloop
+from django.conf import settings
+
+from newsletter.sending import connection, content, servers
+from newsletter.sending.engine import Engine, Limits, Result
+from newsletter.sending.envelope import Mail
+from newsletter.sending.smtp import Message, Outcome
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def send(
+    campaign_id: int, *, seconds: float, is_stopping: Callable[[], bool] = lambda: False
+) -> Result:
+    """Send mails of a campaign for at most `seconds`, and what was begun to its end.
+
+    Returns when there is no more to do for now. Safe to call at any time and by any number of
+    workers: a campaign that does not run, or has nothing that is due, is left alone.
+    """
+    loaded = content.load(campaign_id)
+    server, name = _server()
+    limits = Limits(seconds, is_stopping)
+    result = _run(Engine(loaded, server, name, limits).run())
+    logger.info("campaign %s: %s sent %s", campaign_id, result.sent, result.waiting)
+    return result
+
+
+def send_mails(mails: list[Mail]) -> list[Outcome]:
+    """Hand over some mails that no campaign records. Raises connection.Unreachable.
+
+    Returns an outcome for each, in no particular order.
+    """
+    server, name = _server()
+    return _run(connection.hand_over(server, name, [Message(mail) for mail in mails]))
+
+
+def check_server() -> None:
+    """Open a connection, and close it again. Raises connection.Unreachable."""
+    server, name = _server()
+    _run(connection.hand_over(server, name, []))
+
+
+def _server() -> tuple[servers.SendingServer, str]:
+    return servers.parse(settings.SMTP_URL), servers.greeting_name(settings.PUBLIC_URL)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)

@@ -1,0 +1,323 @@
+"""An SMTP client without any I/O: bytes in, bytes and outcomes out (RFC 5321, 2920).
+
+Where the server offers PIPELINING, the commands of the next mail ride behind the final dot of the
+present one, so that a mail costs one round trip and one write. The rules that make this safe:
+
+- only the 250 after the final dot says that a mail was accepted;
+- a body goes out when the server has said 354 *and* our journal has the mail (`release`);
+- at most one body is under way on a connection, and each recipient has a transaction of its own;
+- until its own body was written, a mail may be taken elsewhere: it comes back as RETURNED;
+- a body that was written and never answered is IN_DOUBT;
+- the first failing reply is the verdict, and each message gets exactly one.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple, NoReturn
+
+from newsletter.sending import envelope
+from newsletter.sending.envelope import Mail
+from newsletter.sending.handshake import Handshake, Step
+from newsletter.sending.replies import ACCEPTED, Ended, Reader, Reply, Verdict, reply
+from newsletter.sending.servers import SendingServer
+
+SETUP_PATIENCE = 300  # seconds for each reply before the first mail (RFC 5321, 4.5.3.2)
+FINISHED = "finished"
+WITHDRAWN = Reply(0, "withdrawn")
+
+
+class Message:
+    """One mail on its way through a conversation."""
+
+    __slots__ = ("invited", "mail", "problem", "released", "started", "withdrawn")
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.released = False  # the journal has it
+        self.withdrawn = False  # the journal refused it: its body must not go out
+        self.started = False  # its first command was said
+        self.invited = False  # the server said 354
+        self.problem: tuple[Verdict, Reply] | None = None
+
+
+class Outcome(NamedTuple):
+    """The end of one message in one conversation."""
+
+    message: Message
+    verdict: Verdict
+    reply: Reply
+
+
+class Expect(Enum):
+    """What the next reply answers; with the seconds to wait for it (RFC 5321, 4.5.3.2)."""
+
+    RSET = "RSET", 300
+    MAIL = "MAIL FROM", 300
+    RCPT = "RCPT TO", 300
+    DATA = "DATA", 120
+    BODY = "the message", 600
+    NOTHING = "an empty message", 600
+
+
+# By identity: hashing an Enum's member costs more than all else about a reply.
+_MAIL, _RCPT, _DATA, _BODY = Expect.MAIL, Expect.RCPT, Expect.DATA, Expect.BODY
+
+
+class Conversation:
+    """One connection's dialogue, from the greeting to the end.
+
+    The transport gives it bytes (`receive`), writes `outgoing()`, and tells it when the connection
+    is gone (`lost`). The engine asks `wants`, gives a message (`offer`), and says when the journal
+    has it (`release`) or will not have it (`withdraw`). `permit` is asked right before each body.
+    """
+
+    def __init__(
+        self,
+        server: SendingServer,
+        name: str,
+        permit: Callable[[Message], bool] = lambda message: True,
+    ) -> None:
+        self.handshake = Handshake(server, name)
+        self.is_ready = False  # greeted, secured and signed in
+        self.ended = ""  # why nothing more can be said
+        self.answered = 0  # mails with an answer to their body, or to their recipient
+        self._permit = permit
+        self._reader = Reader()
+        self._out: list[bytes] = []
+        self._outcomes: list[Outcome] = []
+        self._expected: deque[Expect] = deque()
+        self._script: deque[tuple[bytes, Expect]] = deque()  # what is still to say for `_next`
+        self._present: Message | None = None  # its body is under way
+        self._next: Message | None = None  # its envelope is, or will be
+        self._needs_reset = False
+
+    # --- for the transport --------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Outcome]:
+        """Take what the server sent. Returns the messages that came to an end by it."""
+        if self.ended:
+            return []
+        try:
+            for code, lines in self._reader.feed(data):
+                if self.is_ready:
+                    self._answered(code, lines)
+                else:
+                    self._set_up(code, lines)
+            if self.wants_tls and not self._reader.is_empty:
+                raise Ended("the mail server sent plain text behind its answer to STARTTLS")
+        except Ended as end:
+            self._end(str(end))
+        return self._take_outcomes()
+
+    def lost(self, reason: str = "the mail server closed the connection") -> list[Outcome]:
+        """Say that the connection is gone. Returns what becomes of the messages in it."""
+        self._end(reason)
+        return self._take_outcomes()
+
+    def outgoing(self) -> bytes:
+        """Return the bytes to be written now, once."""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether the transport must encrypt the connection now, and then call `encrypted`."""
+        return self.handshake.step is Step.ENCRYPT
+
+    def encrypted(self) -> None:
+        """Say that the connection is encrypted now."""
+        self._out.append(self.handshake.encrypted())
+
+    @property
+    def patience(self) -> int | None:
+        """Seconds to wait for the next reply; None when none is due."""
+        if not self.is_ready:
+            return SETUP_PATIENCE
+        return int(self._expected[0].value[1]) if self._expected else None
+
+    @property
+    def waits_for(self) -> str:
+        """What the next reply answers, in words."""
+        if not self.is_ready:
+            return self.handshake.step.value[0]
+        return self._expected[0].value[0] if self._expected else "nothing"
+
+    # --- for the engine -----------------------------------------------------------------
+
+    @property
+    def wants(self) -> bool:
+        """Whether there is room for one more message."""
+        return self.is_ready and self._next is None and not self.ended
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no message is in it."""
+        return self._next is None and self._present is None
+
+    @property
+    def is_over_by_us(self) -> bool:
+        """Whether it ended because we had no more to say."""
+        return self.ended in (FINISHED, WITHDRAWN.text)
+
+    def offer(self, message: Message) -> list[Outcome]:
+        """Take one more message; its envelope goes out as soon as the server allows."""
+        self._next = message
+        return self._act()
+
+    def release(self, message: Message) -> list[Outcome]:
+        """Say that the journal has `message`: its body may go out."""
+        message.released = True
+        return self._act()
+
+    def withdraw(self, message: Message) -> list[Outcome]:
+        """Say that the journal will not have `message`: its body must not go out."""
+        message.withdrawn = True
+        return self._act()
+
+    def quit(self) -> None:
+        """Say goodbye; nothing more can be offered."""
+        if not self.ended:
+            self._end(FINISHED)
+            self._out.append(b"QUIT\r\n")
+
+    def _act(self) -> list[Outcome]:
+        try:
+            self._go_on()
+        except Ended as end:
+            self._end(str(end))
+        return self._take_outcomes()
+
+    def _take_outcomes(self) -> list[Outcome]:
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    # --- replies ------------------------------------------------------------------------
+
+    def _set_up(self, code: int, lines: list[bytes]) -> None:
+        if self.wants_tls:
+            raise Ended("the mail server sent plain text behind its answer to STARTTLS")
+        if command := self.handshake.answer(code, lines):
+            self._out.append(command)
+        self.is_ready = self.handshake.step is Step.DONE
+
+    def _answered(self, code: int, lines: list[bytes]) -> None:
+        if code == 421 or not self._expected:
+            self._closed_by_server(reply(code, lines))
+        expected = self._expected.popleft()
+        if expected is _BODY:
+            self._body_answered(code, lines)
+        elif expected is _MAIL or expected is _RCPT or expected is _DATA:
+            self._envelope_answered(expected, code, lines)
+        # What else there is (RSET, an empty message) matters not: the next MAIL begins anew.
+        self._go_on()
+
+    def _closed_by_server(self, last: Reply) -> NoReturn:
+        """Take a 421, or a reply to nothing: the server is about to hang up."""
+        if self._present is not None and last.code == 421:
+            self._outcomes.append(Outcome(self._present, Verdict.RETURNED, last))
+            self._present = None
+        raise Ended(f"the mail server ended the conversation: {last}")
+
+    def _body_answered(self, code: int, lines: list[bytes]) -> None:
+        message, self._present = self._present, None
+        assert message is not None  # noqa: S101  (expected only after a body was written)
+        self.answered += 1
+        if 200 <= code < 300:
+            self._outcomes.append(Outcome(message, Verdict.SENT, ACCEPTED))
+        else:
+            self._outcomes.append(Outcome(message, _verdict(code), reply(code, lines)))
+
+    def _envelope_answered(self, expected: Expect, code: int, lines: list[bytes]) -> None:
+        message = self._next
+        assert message is not None  # noqa: S101  (expected only while there is one)
+        if expected is _DATA and code == 354:
+            if message.problem is None:
+                message.invited = True
+            else:
+                # The server wants a body although it took no recipient: give it none.
+                self._say(b".\r\n", Expect.NOTHING)
+        elif message.problem is None and (expected is _DATA or not 200 <= code < 300):
+            # A refused MAIL is about us; a refused RCPT or DATA about this mail.
+            verdict = Verdict.RETURNED if expected is _MAIL else _verdict(code)
+            message.problem = verdict, reply(code, lines)
+
+    # --- what to say next ---------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Say whatever may be said now."""
+        message = self._next
+        if message is None or self.ended:
+            return
+        if not message.started and (self.handshake.can.pipelining or not self._expected):
+            self._start(message)
+        if self._script:
+            self._say_script(message)
+        if message.invited:
+            self._invited(message)
+        elif message.problem or message.withdrawn:
+            self._conclude(message)
+
+    def _start(self, message: Message) -> None:
+        message.started = True
+        mail, can = message.mail, self.handshake.can
+        if problem := envelope.unfit(mail, can):
+            message.problem = Verdict.REFUSED, problem
+            return
+        if self._needs_reset:
+            self._needs_reset = False
+            self._script.append((b"RSET\r\n", Expect.RSET))
+        self._script.append((envelope.mail_from(mail, can), _MAIL))
+        self._script.append((envelope.rcpt_to(mail), _RCPT))
+        self._script.append((b"DATA\r\n", _DATA))
+
+    def _say_script(self, message: Message) -> None:
+        if self.handshake.can.pipelining:
+            while self._script:
+                self._say(*self._script.popleft())
+            return
+        # In lock-step there is a way back as long as DATA was not said.
+        may_go = message.released or self._script[0][1] is not _DATA
+        if may_go and not (self._expected or message.problem or message.withdrawn):
+            self._say(*self._script.popleft())
+
+    def _invited(self, message: Message) -> None:
+        if message.withdrawn or (message.released and not self._permit(message)):
+            raise Ended(WITHDRAWN.text)  # there is no way back from 354 but to hang up
+        if message.released:
+            self._say(envelope.body(message.mail), _BODY)
+            self._present, self._next = message, None
+
+    def _conclude(self, message: Message) -> None:
+        """End a message that will have no body, once all replies to its envelope are here."""
+        if message.started and any(e is _MAIL or e is _RCPT or e is _DATA for e in self._expected):
+            return
+        self._needs_reset = message.started
+        self._script.clear()
+        self._next = None
+        verdict, why = message.problem or (Verdict.RETURNED, WITHDRAWN)
+        self.answered += verdict is not Verdict.RETURNED
+        self._outcomes.append(Outcome(message, verdict, why))
+
+    def _end(self, reason: str) -> None:
+        if self.ended:
+            return
+        self.ended = reason
+        self._expected.clear()
+        self._script.clear()
+        present, self._present = self._present, None
+        following, self._next = self._next, None
+        if present:
+            self._outcomes.append(Outcome(present, Verdict.IN_DOUBT, Reply(0, reason)))
+        if following:
+            problem = following.problem or (Verdict.RETURNED, Reply(0, reason))
+            self._outcomes.append(Outcome(following, *problem))
+
+    def _say(self, command: bytes, expect: Expect) -> None:
+        self._out.append(command)
+        self._expected.append(expect)
+
+
+def _verdict(code: int) -> Verdict:
+    return Verdict.REFUSED if 500 <= code < 600 else Verdict.DEFERRED

@@ -1,0 +1,29 @@
+"""A campaign that runs but can't send: why it waits, said on its page, and when to try again."""
+
+from newsletter.sending.database import Connection
+
+_WAIT = """
+    UPDATE newsletter_campaign
+    SET waiting_reason = left(%(reason)s, 300),
+        waiting_since = coalesce(waiting_since, now()),
+        -- Half as long again as it has waited already, between five seconds and five minutes.
+        retry_at = now() + interval '1 second' * (0.8 + 0.4 * random()) * least(300, greatest(
+            5, extract(epoch FROM now() - coalesce(waiting_since, now())) / 2
+        ))
+    WHERE id = %(campaign)s AND status = 'running'
+"""
+_GO_ON = """
+    UPDATE newsletter_campaign
+    SET waiting_reason = '', waiting_since = NULL, retry_at = NULL
+    WHERE id = %(campaign)s AND waiting_since IS NOT NULL
+"""
+
+
+async def begin(db: Connection, campaign_id: int, reason: str) -> None:
+    """Say why the campaign waits, and when it is tried again."""
+    await db.execute(_WAIT, {"campaign": campaign_id, "reason": reason})
+
+
+async def end(db: Connection, campaign_id: int) -> None:
+    """Say that mail goes out again."""
+    await db.execute(_GO_ON, {"campaign": campaign_id})

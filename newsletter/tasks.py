@@ -1,0 +1,56 @@
+"""Celery tasks. Each takes ids, calls one function, and is safe to run twice.
+
+What there is to do stands in PostgreSQL; a message only wakes a worker for it. Losing every message
+costs no more than the time to the next tick.
+"""
+
+from celery import shared_task
+from django.conf import settings
+
+from newsletter import campaigns, confirmations
+from newsletter.sending import run, shutdown, slots
+from subscribers import importing
+
+RUN = 45.0  # seconds that a process is kept by one campaign
+SHORT_RUN = 5.0  # the same when the worker has no other process
+WAKE_UPS = 8  # messages for a campaign at each tick; what nobody takes is forgotten at the next
+
+
+@shared_task
+def wake_campaigns() -> None:
+    """Start what is due, finish what is complete, and wake workers for what is in between."""
+    campaigns.start_due()
+    campaigns.finish_complete()
+    for campaign_id, batches in campaigns.with_work():
+        for _ in range(min(batches, WAKE_UPS)):
+            send_campaign.apply_async((campaign_id,), expires=settings.TICK)
+
+
+@shared_task
+def send_campaign(campaign_id: int) -> None:
+    """Send for a while, then queue the rest. Without a free slot: leave it to another worker."""
+    with slots.slot() as is_ours:
+        if not is_ours or shutdown.is_coming():
+            return
+        seconds = RUN if settings.CELERY_WORKER_CONCURRENCY > 1 else SHORT_RUN
+        result = run.send(campaign_id, seconds=seconds, is_stopping=shutdown.is_coming)
+    campaigns.finish_complete()
+    if result.has_more:
+        send_campaign.delay(campaign_id)
+
+
+@shared_task
+def send_confirmations() -> None:
+    """Send the mails that ask people to confirm that they want to join."""
+    confirmations.send_due()
+
+
+@shared_task
+def wake_imports() -> None:
+    """Take up the imports that wait, or whose worker died."""
+    importing.run_due()
+
+
+@shared_task
+def tidy() -> None:
+    """Remove what nobody needs any more."""
