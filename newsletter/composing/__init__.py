@@ -13,7 +13,7 @@ from newsletter.composing.compiled import CompiledMessage, RenderedMail, RenderE
 from newsletter.composing.edition import EditionContent, compile_edition, freeze
 from newsletter.composing.frames import ensure_builtin_templates
 from newsletter.composing.people import Person
-from newsletter.composing.preview import Preview, preview, render_test
+from newsletter.composing.previewing import Preview, preview, render_test
 from newsletter.templating import TemplateProblem
 
 __all__ = [

@@ -10,7 +10,7 @@ from subscribers.models import Organisation
 
 _HTML = Markup(
     '<div class="footer">\n'
-    "<p>{name}{address}</p>\n"
+    "<p><strong>{name}</strong>{address}</p>\n"
     "<p>You get this mail because you are on a mailing list of {name}.<br>\n"
     '<a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a> &middot; '
     '<a href="{{{{ preferences_url }}}}">Your preferences</a>{privacy}</p>\n'
@@ -36,9 +36,7 @@ def html(organisation: Organisation) -> str:
     return str(
         _HTML.format(
             name=_literal(escape(organisation.name)),
-            address=Markup("").join(
-                Markup("<br>\n{}").format(_literal(escape(line))) for line in lines
-            ),
+            address=Markup("<br>\n{}").format(_literal(escape(", ".join(lines)))) if lines else "",
             email=_literal(escape(organisation.contact_email)),
             privacy=privacy if organisation.privacy_url else "",
         )

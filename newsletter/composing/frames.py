@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from django.db import connections
+
 FOLDER = Path(__file__).resolve().parent.parent / "frames"
 
 
@@ -38,7 +40,13 @@ def _read(file: str) -> str:
     return (FOLDER / file).read_text(encoding="utf-8")
 
 
-def ensure_builtin_templates(**kwargs: Any) -> None:
+def write_after_migration(using: str, **kwargs: Any) -> None:
+    """Do it for the signal `post_migrate`, which also comes when our tables have been removed."""
+    if "newsletter_template" in connections[using].introspection.table_names():
+        ensure_builtin_templates()
+
+
+def ensure_builtin_templates() -> None:
     """Write our frames into their rows. Called after each migration; may be called again.
 
     A row that a marketer made under one of our names is theirs and stays as it is. The first frame

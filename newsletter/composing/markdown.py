@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
@@ -26,7 +25,28 @@ def to_html(source: str) -> str:
     """Turn Markdown with Jinja2 into HTML with Jinja2. Raises TemplateProblem."""
     shield = Shield(split(source))
     html: str = _parser().render(shield.markdown())
-    return shield.restore(html)
+    return shield.restore(_one_list_for_a_loop(html, shield))
+
+
+def _one_list_for_a_loop(html: str, shield: Shield) -> str:
+    """Move a loop that makes nothing but list items into the list, which else begins each time."""
+
+    def swap(match: re.Match[str]) -> str:
+        begin, tag, items, end = match["begin"], match["tag"], match["items"], match["end"]
+        statements = [shield.tags[int(number)].expression for number in (match["b"], match["e"])]
+        if not statements[0].startswith("for ") or statements[1] != "endfor":
+            return match[0]
+        return f"<{tag}>\n{begin}\n{items}{end}\n</{tag}>"
+
+    word = shield.token.pattern
+    return re.sub(
+        rf"(?P<begin><!--{word.replace('(', '(?P<b>', 1)}-->)\n<(?P<tag>ul|ol)>\n"
+        rf"(?P<items>(?:(?!</?(?:ul|ol)>|<!--).)*)</(?P=tag)>\n"
+        rf"(?P<end><!--{word.replace('(', '(?P<e>', 1)}-->)",
+        swap,
+        html,
+        flags=re.DOTALL,
+    )
 
 
 def _parser() -> MarkdownIt:
@@ -75,6 +95,3 @@ def _is_button(children: Sequence[Token]) -> bool:
 def _replace(paragraph: Token, html: str) -> None:
     if paragraph.type in ("paragraph_open", "paragraph_close"):
         paragraph.type, paragraph.content, paragraph.hidden = "html_block", html, False
-
-
-__all__ = ["RendererHTML", "to_html"]

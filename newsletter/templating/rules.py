@@ -86,7 +86,11 @@ def _unknown_fields(
     tree: nodes.Template, known: dict[str, set[str] | None]
 ) -> list[TemplateProblem]:
     problems = []
-    for node in [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]:
+    lookups: list[nodes.Getattr | nodes.Getitem] = [
+        *tree.find_all(nodes.Getattr),
+        *tree.find_all(nodes.Getitem),
+    ]
+    for node in lookups:
         if not isinstance(node.node, nodes.Name):
             continue
         group, fields = node.node.name, known.get(node.node.name)
