@@ -6,6 +6,7 @@ hashes would match nobody; `check_key` finds that before anyone is mailed.
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from django.conf import settings
@@ -28,6 +29,21 @@ def email_hash(email_key: str) -> bytes:
     """Return the hash of a normalised address (`addresses.Address.key`)."""
     key = _key(settings.SUPPRESSION_KEY)
     return hashlib.blake2b(email_key.encode(), digest_size=HASH_SIZE, key=key).digest()
+
+
+def hasher() -> Callable[[str], str]:
+    """Return `email_hash` for a million addresses: it hashes to hexadecimal digits.
+
+    Copying a keyed state takes a third of the time of making one.
+    """
+    fresh = hashlib.blake2b(digest_size=HASH_SIZE, key=_key(settings.SUPPRESSION_KEY)).copy
+
+    def email_hash_hex(email_key: str) -> str:
+        state = fresh()
+        state.update(email_key.encode())
+        return state.hexdigest()
+
+    return email_hash_hex
 
 
 def key_id() -> str:
