@@ -1,0 +1,31 @@
+"""The marketers' pages. They read input, call one function and report; the rules are elsewhere."""
+
+from django.contrib import admin
+
+# Each registers its pages when it is imported.
+from newsletter.admin import (
+    accounts,
+    campaigns,
+    imports,
+    law,
+    lists,
+    organisation,
+    outbox,
+    people,
+    templates,
+)
+
+__all__ = [
+    "accounts",
+    "campaigns",
+    "imports",
+    "law",
+    "lists",
+    "organisation",
+    "outbox",
+    "people",
+    "templates",
+]
+
+# The theme's site looks for this name; pages that belong to no model are added by it.
+admin.site.extra_urls = outbox.urls  # type: ignore[attr-defined]

@@ -1,0 +1,158 @@
+"""Campaigns: the list, and the form of a draft. The rules of their life: newsletter.campaigns.
+
+A campaign that has left draft can't be edited; its pages are progress and report (sending.py,
+reports.py). Every button calls one function and shows what it says.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import URLPattern, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from newsletter.admin import preview, reports, sending
+from newsletter.admin.campaign_form import FIELDS, PLACEHOLDERS, CampaignForm
+from newsletter.admin.figures import Figures, figures
+from newsletter.admin.listing import Listing
+from newsletter.models import Campaign
+from newsletter.templatetags.broadsheet import home, percent
+
+
+@admin.register(Campaign)
+class CampaignAdmin(Listing):
+    """Write drafts, and find what was sent."""
+
+    form = CampaignForm
+    change_form_template = "admin/newsletter/campaign/change_form.html"
+    list_display = ("title", "state", "progress", "opened", "clicked", "when")
+    list_display_links = None
+    list_filter = (("status", ChoicesDropdownFilter), ("lists", RelatedDropdownFilter))
+    search_fields = ("subject",)
+    ordering = ("-id",)
+    fields = FIELDS
+    actions_on_top = False
+
+    # --- the list -----------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, with the figures of its page fetched at once."""
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        changelist = getattr(response, "context_data", {}).get("cl")
+        if changelist is not None:
+            campaigns = list(changelist.result_list)
+            numbers = figures(campaigns)
+            for campaign in campaigns:
+                campaign.figures = numbers[campaign.pk]
+            changelist.result_list = campaigns
+        return response
+
+    @display(description="Campaign", ordering="subject")
+    def title(self, campaign: Campaign) -> SafeString:
+        """Link to where the campaign is looked after."""
+        return format_html(
+            '<a class="bs-strong bs-break" href="{}">{}</a>', home(campaign), campaign.subject
+        )
+
+    @display(description="Status", ordering="status")
+    def state(self, campaign: Campaign) -> SafeString:
+        """Show the status."""
+        return render_to_string("broadsheet/status.html", {"campaign": campaign})
+
+    @display(description="Sent")
+    def progress(self, campaign: Any) -> SafeString | str:
+        """Show how many of how many."""
+        numbers: Figures = campaign.figures
+        if not campaign.started_at:
+            return "–"
+        return render_to_string("broadsheet/sent.html", {"figures": numbers})
+
+    @display(description="Opened")
+    def opened(self, campaign: Any) -> str:
+        """Show the open rate."""
+        return percent(campaign.figures.open_rate) if campaign.figures.sent else "–"
+
+    @display(description="Clicked")
+    def clicked(self, campaign: Any) -> str:
+        """Show the click rate."""
+        return percent(campaign.figures.click_rate) if campaign.figures.sent else "–"
+
+    @display(description="When", ordering="id")
+    def when(self, campaign: Campaign) -> Any:
+        """Show when it was started, or will be, or was written."""
+        return campaign.started_at or campaign.scheduled_at or campaign.created_at
+
+    # --- the form -----------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        """Refuse once the campaign has left draft: its content is frozen then."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.status == Campaign.Status.DRAFT)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        """Refuse once the campaign has left draft: reports and deliveries belong to it."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.status == Campaign.Status.DRAFT)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form with what its preview needs."""
+        more = {
+            "placeholders": PLACEHOLDERS,
+            "preview_people": preview.people(),
+            "preview_url": reverse("admin:newsletter_campaign_preview"),
+            "part": "content",
+        }
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {**(extra_context or {}), **more}
+        )
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
+        """Remember who wrote it."""
+        if not change:
+            obj.created_by_id = request.user.pk
+        super().save_model(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go on where the pressed button leads."""
+        response: HttpResponse = self._next(request, obj) or super().response_add(
+            request, obj, post_url_continue
+        )
+        return response
+
+    def response_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
+        """Go on where the pressed button leads."""
+        response: HttpResponse = self._next(request, obj) or super().response_change(request, obj)
+        return response
+
+    def _next(self, request: HttpRequest, campaign: Campaign) -> HttpResponse | None:
+        """Return where "Review and send" or "Send a test" leads; None for a plain save."""
+        if "_review" in request.POST:
+            return HttpResponseRedirect(
+                reverse("admin:newsletter_campaign_start", args=[campaign.pk])
+            )
+        if "_test" in request.POST:
+            sending.send_test(request, campaign)
+            return HttpResponseRedirect(
+                reverse("admin:newsletter_campaign_change", args=[campaign.pk])
+            )
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of sending, previews and reports."""
+        own = [*preview.urls(), *sending.urls(), *reports.urls()]
+        return [*own, *super().get_urls()]

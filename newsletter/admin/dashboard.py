@@ -1,0 +1,94 @@
+"""The first page: how things stand, and what to do next. Cheap at a million subscribers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from newsletter.admin.figures import Figures, figures
+from newsletter.admin.paginator import bounded_count
+from newsletter.models import Campaign
+from subscribers.models import MailingList, Organisation, Subscriber, Subscription
+
+RECENT = 8  # campaigns in the table and the chart
+
+
+def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the dashboard shows to the page's context (named in settings.UNFOLD)."""
+    subscribers = bounded_count(Subscriber.objects.all())
+    recent = list(Campaign.objects.order_by("-id")[:RECENT])
+    numbers = figures(recent)
+    rows = [{"campaign": campaign, "figures": numbers[campaign.pk]} for campaign in recent]
+    started = [row for row in rows if row["campaign"].started_at]
+    steps = first_steps(bool(subscribers[0]), bool(started))
+    return {
+        **context,
+        "title": "Dashboard",
+        "subscribers": subscribers,
+        "active": bounded_count(Subscription.objects.filter(status=Subscription.Status.ACTIVE)),
+        "lists": MailingList.objects.count(),
+        "sent_campaigns": Campaign.objects.filter(status=Campaign.Status.FINISHED).count(),
+        "last": started[0] if started else None,
+        "going": [row for row in rows if row["campaign"].status in GOING],
+        "recent": rows,
+        "chart": rates_chart(started),
+        "steps": steps if not all(step["done"] for step in steps) else [],
+    }
+
+
+GOING = {Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.SCHEDULED}
+
+
+def first_steps(people: bool, started: bool) -> list[dict[str, Any]]:
+    """Return what a new installation needs, in order, each with whether it is done."""
+    organisation = Organisation.objects.filter(id=1).first()
+    lists = MailingList.objects.exists()
+    return [
+        {
+            "title": "Say who writes",
+            "text": "Name, postal address and contact stand in the footer of every mail.",
+            "done": bool(organisation and organisation.postal_address),
+            "url": reverse("admin:subscribers_organisation_changelist"),
+            "button": "Organisation",
+        },
+        {
+            "title": "Make a list",
+            "text": "People join it on its own page, or are imported into it.",
+            "done": lists,
+            "url": reverse("admin:subscribers_mailinglist_add"),
+            "button": "New list",
+        },
+        {
+            "title": "Bring your people",
+            "text": "A CSV file with addresses and whatever else you know.",
+            "done": people,
+            "url": reverse("admin:subscribers_import_add"),
+            "button": "Import",
+        },
+        {
+            "title": "Write and send a campaign",
+            "text": "With a preview, a test to yourself, and a report that fills as people read.",
+            "done": started,
+            "url": reverse("admin:newsletter_campaign_add"),
+            "button": "New campaign",
+        },
+    ]
+
+
+def rates_chart(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the chart of open and click rates, oldest first; None below two campaigns."""
+    if len(rows) < 2 or settings.TRACKING_DEFAULT == "off":
+        return None
+    ordered: list[tuple[Campaign, Figures]] = [
+        (row["campaign"], row["figures"]) for row in reversed(rows)
+    ]
+    return {
+        "type": "bar",
+        "labels": [campaign.subject[:24] for campaign, _ in ordered],
+        "unit": "%",
+        "series": [
+            {"label": "Opened", "colour": "open", "data": [f.open_rate for _, f in ordered]},
+            {"label": "Clicked", "colour": "click", "data": [f.click_rate for _, f in ordered]},
+        ],
+    }

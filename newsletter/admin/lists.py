@@ -1,0 +1,124 @@
+"""Mailing lists with their numbers, and the sign-up page of each public one."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from newsletter.admin.listing import Listing, badge
+from subscribers.models import MailingList, Subscription
+
+
+def members(status: str) -> Coalesce:
+    """Return an expression: how many people are in `status` on the list of a row."""
+    counted = (
+        Subscription.objects.filter(mailing_list=OuterRef("pk"), status=status)
+        .order_by()
+        .values("mailing_list")
+        .annotate(people=Count("*"))
+        .values("people")
+    )
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+def sign_up_url(mailing_list: MailingList) -> str:
+    """Return the address of the list's sign-up page; empty for a private list."""
+    if mailing_list.visibility != MailingList.Visibility.PUBLIC:
+        return ""
+    try:
+        return settings.PUBLIC_URL + reverse("subscribers:join", args=[mailing_list.slug])
+    except NoReverseMatch:
+        return ""
+
+
+@admin.register(MailingList)
+class MailingListAdmin(Listing):
+    """Make lists, and see how many people are on them."""
+
+    list_display = ("title", "visible", "joining", "active", "pending", "left", "page")
+    list_filter = ("visibility", "opt_in")
+    list_filter_submit = False
+    search_fields = ("name", "slug")
+    search_help_text = "A part of the name"
+    prepopulated_fields = {"slug": ("name",)}
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "description")}),
+        ("Joining", {"fields": ("visibility", "opt_in", "consent_wording")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MailingList]:
+        """Count people in each state: index-only scans, one for each number."""
+        queryset: QuerySet[MailingList] = super().get_queryset(request)
+        return queryset.annotate(
+            active_people=members(Subscription.Status.ACTIVE),
+            pending_people=members(Subscription.Status.PENDING),
+            left_people=members(Subscription.Status.UNSUBSCRIBED),
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: MailingList | None = None) -> bool:
+        """Refuse where people or proofs of consent would go with the list."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or not obj.subscriptions.exists())
+
+    @display(description="Name", ordering="name")
+    def title(self, mailing_list: MailingList) -> SafeString:
+        """Show the name, and whether it belongs to the demonstration."""
+        mark = badge("Demo", "accent") if mailing_list.is_demo else ""
+        return format_html("<strong>{}</strong> {}", mailing_list.name, mark)
+
+    @display(description="Visibility")
+    def visible(self, mailing_list: MailingList) -> SafeString:
+        """Show whether it has a sign-up page."""
+        if mailing_list.visibility == MailingList.Visibility.PUBLIC:
+            return badge("Public", "blue")
+        return badge("Private")
+
+    @display(description="Opt-in")
+    def joining(self, mailing_list: MailingList) -> SafeString:
+        """Show how people join."""
+        if mailing_list.opt_in == MailingList.OptIn.DOUBLE:
+            return badge("Double", "green")
+        return badge("Single", "amber")
+
+    @display(description="Active", ordering="active_people")
+    def active(self, mailing_list: Any) -> SafeString:
+        """Show who may be written to."""
+        return _people(mailing_list, "active", mailing_list.active_people)
+
+    @display(description="Pending", ordering="pending_people")
+    def pending(self, mailing_list: Any) -> SafeString:
+        """Show who has not confirmed."""
+        return _people(mailing_list, "pending", mailing_list.pending_people)
+
+    @display(description="Left", ordering="left_people")
+    def left(self, mailing_list: Any) -> SafeString:
+        """Show who has left."""
+        return _people(mailing_list, "unsubscribed", mailing_list.left_people)
+
+    @display(description="Sign-up page")
+    def page(self, mailing_list: MailingList) -> SafeString | str:
+        """Link to the public page."""
+        url = sign_up_url(mailing_list)
+        if not url:
+            return "–"
+        return format_html(
+            '<a class="bs-text-link" href="{}" target="_blank" rel="noopener">Open</a>', url
+        )
+
+
+def _people(mailing_list: MailingList, status: str, count: int) -> SafeString:
+    url = reverse("admin:subscribers_subscriber_changelist")
+    return format_html(
+        '<a class="bs-num bs-text-link" href="{}?list={}&status={}">{}</a>',
+        url,
+        mailing_list.pk,
+        status,
+        f"{count:,}",
+    )

@@ -1,0 +1,45 @@
+"""Filters of the admin's own pages: how numbers, shares and campaigns are written and linked."""
+
+import json
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+
+from newsletter.models import Campaign
+
+register = template.Library()
+
+
+@register.filter
+def percent(value: float) -> str:
+    """Write a share that is in per cent already: one decimal below ten, none above."""
+    return f"{value:.1f} %" if value < 10 else f"{value:.0f} %"
+
+
+@register.filter
+def about(counted: tuple[int, bool]) -> str:
+    """Write a number and whether it is an estimate."""
+    number, estimated = counted
+    return f"≈ {intcomma(number)}" if estimated else intcomma(number)
+
+
+@register.filter
+def people(number: int, word: str) -> str:
+    """Write a number with its word, which gets an s when it isn't one."""
+    return f"{intcomma(number)} {word}{'' if number == 1 else 's'}"
+
+
+@register.filter(name="json")
+def as_json(value: Any) -> str:
+    """Write a value as JSON, to be escaped into an attribute."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+@register.filter
+def home(campaign: Campaign) -> str:
+    """Return where a campaign is looked after: its form while a draft, else its progress."""
+    if campaign.status == Campaign.Status.DRAFT:
+        return reverse("admin:newsletter_campaign_change", args=[campaign.pk])
+    return reverse("admin:newsletter_campaign_progress", args=[campaign.pk])

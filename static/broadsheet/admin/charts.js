@@ -1,0 +1,82 @@
+/* Charts from data-chart attributes, in the colours of the theme, with Chart.js as the theme ships it. */
+"use strict";
+
+(() => {
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const drawn = [];
+
+  const series = (chart, type) =>
+    chart.series.map((line) => {
+      const ink = colour(`--bs-${line.colour}`);
+      return {
+        label: line.label,
+        data: line.data,
+        borderColor: ink,
+        backgroundColor: type === "bar" ? ink : `${ink}22`,
+        fill: type === "line",
+        borderWidth: type === "line" ? 2 : 0,
+        borderRadius: 4,
+        maxBarThickness: 28,
+        pointRadius: chart.labels.length > 60 ? 0 : 2,
+        pointHoverRadius: 4,
+        tension: 0.3,
+      };
+    });
+
+  const options = (chart) => ({
+    responsive: true,
+    maintainAspectRatio: false,
+    animation: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? false : { duration: 300 },
+    interaction: { mode: "index", intersect: false },
+    plugins: {
+      legend: { display: false },
+      tooltip: {
+        padding: 10,
+        usePointStyle: true,
+        callbacks: {
+          label: (item) => ` ${item.dataset.label}: ${item.formattedValue}${chart.unit ? ` ${chart.unit}` : ""}`,
+        },
+      },
+    },
+    scales: {
+      x: {
+        grid: { display: false },
+        border: { color: colour("--bs-border") },
+        ticks: { color: colour("--bs-soft"), maxRotation: 0, autoSkipPadding: 18 },
+      },
+      y: {
+        beginAtZero: true,
+        border: { display: false },
+        grid: { color: colour("--bs-border") },
+        ticks: { color: colour("--bs-soft"), precision: 0, maxTicksLimit: 6 },
+      },
+    },
+  });
+
+  const draw = (canvas) => {
+    let chart = JSON.parse(canvas.dataset.chart);
+    const picture = new Chart(canvas, {
+      type: chart.type,
+      data: { labels: chart.labels, datasets: series(chart, chart.type) },
+      options: options(chart),
+    });
+    const refresh = () => {
+      picture.data = { labels: chart.labels, datasets: series(chart, chart.type) };
+      picture.options = options(chart);
+      picture.update("none");
+    };
+    canvas.addEventListener("chart:data", (event) => {
+      chart = event.detail;
+      refresh();
+    });
+    drawn.push(refresh);
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    Chart.defaults.font.family = "Inter, sans-serif";
+    document.querySelectorAll("canvas[data-chart]").forEach(draw);
+    new MutationObserver(() => drawn.forEach((refresh) => refresh())).observe(document.documentElement, {
+      attributeFilter: ["class"],
+    });
+  });
+})();
