@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scripts.account import Account, clean_environment
@@ -36,7 +37,8 @@ class Program:
     stop_within: float = 15  # seconds, then it is killed
     stop_order: int = 0  # the lowest first; equal ones together
     account: Account | None = None
-    private: bool = False  # starts with a clean environment and its own account
+    folder: Path | None = None  # where it starts
+    private: bool = False  # gets nothing of our environment
     once: bool = False  # expected to end
     stdin: bytes = b""  # a few bytes: written before it reads
     # Gets each line of output; says whether it goes to the log as well.
@@ -69,6 +71,7 @@ def spawn(program: Program, notify: str = "") -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
         program.command,
         env=environment,
+        cwd=program.folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -48,6 +48,7 @@ class Services:
                 Program(
                     "postgres", server.command(), ready=server.ready, stop_signal="SIGINT",
                     stop_order=LAST, account=server.place.account, private=True,
+                    folder=server.data,
                     hears=_worth_reading,
                 )
             )  # fmt: skip
@@ -57,6 +58,7 @@ class Services:
                 Program(
                     "redis", cache.command(), ready=lambda _pid: cache.ready(),
                     stop_order=LAST, account=cache.place.account, private=True,
+                    folder=cache.folder,
                     hears=_worth_reading,
                 )
             )  # fmt: skip

@@ -9,13 +9,10 @@ One thread and one loop, which sleeps until something happens. The promises:
 """
 
 import os
-import secrets
 import selectors
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +24,8 @@ from scripts import children
 from scripts.children import Program
 from scripts.console import Console
 from scripts.guard import Guard
+from scripts.lines import Lines
+from scripts.notify import NotifySocket
 
 LONGEST_WAIT = 30.0  # seconds between two attempts
 HEALTHY_AFTER = 30.0  # seconds of life after which earlier failures are forgotten
@@ -51,7 +50,7 @@ class _Child:
     restart_at: float = 0
     status: int | None = None  # wait status of the last end
     asked: bool = False  # we told it to stop
-    notify: socket.socket | None = None
+    notify: NotifySocket | None = None
 
     @property
     def alive(self) -> bool:
@@ -210,7 +209,7 @@ class Supervisor:
             children.signal_group(pid, signal.SIGKILL)
         self._guard.forget(pid)
         if child.notify:
-            self._selector.unregister(child.notify)
+            self._selector.unregister(child.notify.socket)
             child.notify.close()
             child.notify = None
         if child.program.once or child.asked or self._stopping:
@@ -238,44 +237,38 @@ class Supervisor:
     def _spawn(self, child: _Child) -> None:
         program = child.program
         child.restart_at, child.ready = 0, program.once
-        address = ""
         if program.ready is None and not program.once:
-            address = self._open_notify(child)
+            child.notify = notify = NotifySocket()
+            heard = partial(self._heard, child, notify)
+            self._selector.register(notify.socket, selectors.EVENT_READ, heard)
         child.started = time.monotonic()
         try:
-            process = children.spawn(program, address)
+            process = children.spawn(program, child.notify.address if child.notify else "")
         except OSError as error:
             raise StartProblem(
                 f"{program.name}: can't start {program.command[0]}: {error}"
             ) from None
         child.process, child.asked = process, False
         self._guard.watch(process.pid, signal.Signals[program.stop_signal].value)
-        output = process.stdout
-        assert output is not None  # noqa: S101
-        os.set_blocking(output.fileno(), False)
-        self._selector.register(output, selectors.EVENT_READ, _Lines(self, child))
+        assert process.stdout is not None  # noqa: S101
+        os.set_blocking(process.stdout.fileno(), False)
+        lines = Lines(process.stdout, partial(self._show, program))
+        self._selector.register(lines.pipe, selectors.EVENT_READ, partial(self._read, lines))
 
-    def _open_notify(self, child: _Child) -> str:
-        """Open the socket on which a program says that it is ready, as systemd does."""
-        name = f"broadsheet-{secrets.token_hex(8)}"
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        listener.setblocking(False)
-        if sys.platform == "linux":
-            listener.bind(f"\0{name}")  # a name without a file: nothing to remove
-            address = f"@{name}"
-        else:
-            address = str(Path(tempfile.gettempdir(), name))
-            listener.bind(address)
-        child.notify = listener
+    # --- what children say ------------------------------------------------------------
 
-        def heard() -> None:
-            if b"READY=1" in listener.recv(4096):
-                self._is_ready(child)
-                if not address.startswith("@"):
-                    Path(address).unlink(missing_ok=True)
+    def _read(self, lines: Lines) -> None:
+        if not lines.read():
+            self._selector.unregister(lines.pipe)
+            lines.pipe.close()
 
-        self._selector.register(listener, selectors.EVENT_READ, heard)
-        return address
+    def _show(self, program: Program, line: str) -> None:
+        if program.hears is None or program.hears(line):
+            self.console.line(program.name, line)
+
+    def _heard(self, child: _Child, notify: NotifySocket) -> None:
+        if notify.heard_ready():
+            self._is_ready(child)
 
     # --- stopping ---------------------------------------------------------------------
 
@@ -329,35 +322,6 @@ class Supervisor:
         if self._foreground and number == signal.SIGINT:
             return  # the command in the foreground got it as well
         self._stop_asked += 1
-
-
-class _Lines:
-    """Takes a child's output apart into lines; called when there is some."""
-
-    LONGEST = 8192  # bytes; a longer line is cut
-
-    def __init__(self, supervisor: Supervisor, child: _Child) -> None:
-        assert child.process is not None  # noqa: S101
-        self._supervisor, self._name = supervisor, child.program.name
-        self._hears = child.program.hears
-        self._output = child.process.stdout
-        self._partial = b""
-
-    def __call__(self) -> None:
-        assert self._output is not None  # noqa: S101
-        chunk = self._output.read(65536)
-        if chunk is None:
-            return
-        if not chunk:  # the last of the family closed it
-            self._supervisor._selector.unregister(self._output)
-            self._output.close()
-        *lines, self._partial = (self._partial + (chunk or b"\n")).split(b"\n")
-        if len(self._partial) > self.LONGEST:
-            lines.append(self._partial)
-            self._partial = b""
-        for text in (line.decode("utf-8", "replace").rstrip() for line in lines):
-            if text and (self._hears is None or self._hears(text)):
-                self._supervisor.console.line(self._name, text)
 
 
 def _names(names: list[str]) -> str:

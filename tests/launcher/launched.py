@@ -77,9 +77,12 @@ class Launched:
         self._seen |= found
         return found
 
-    def children(self) -> list[int]:
-        """Return the processes that the launcher itself has started."""
-        return [pid for pid, parent in _parents() if parent == self.pid]
+    def child(self, pattern: str) -> int:
+        """Return the one process, of those the launcher itself has started, that looks like it."""
+        own = (pid for pid, parent in _parents() if parent == self.pid)
+        found = [pid for pid in own if re.search(pattern, _command(pid))]
+        assert len(found) == 1, (pattern, found)
+        return found[0]
 
     def left(self) -> list[str]:
         """Return those of all processes ever seen that still run."""

@@ -9,15 +9,16 @@ from scripts.supervisor import StopRequested, Supervisor
 SAY_READY = "from newsletter.readiness import announce; announce(); print('up', flush=True);"
 PROGRAMS = {
     # Has a child and a grandchild of its own, in the same group, as server workers are.
-    "family": f"import subprocess, sys, time; {SAY_READY}"
-    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(600)",
+    "family": "import subprocess, sys, time;"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+    f"{SAY_READY} time.sleep(600)",
     "plain": f"import time; {SAY_READY} time.sleep(600)",
     "stubborn": f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SAY_READY}"
     "time.sleep(600)",
     # Its child leaves the group, as PostgreSQL's backends do.
-    "runaway": f"import subprocess, sys, time; {SAY_READY}"
+    "runaway": "import subprocess, sys, time;"
     "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
-    " start_new_session=True); time.sleep(600)",
+    f" start_new_session=True); {SAY_READY} time.sleep(600)",
     "broken": "raise SystemExit('no good')",
     "slow_to_stop": f"import signal, sys, time; {SAY_READY}"
     "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), print('bye', flush=True),"

@@ -108,25 +108,14 @@ def test_a_second_run_on_the_same_folder_is_refused(running, installation):
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_killed_part_comes_back(running, name):
-    leader = leader_of(running, name)
+    leader = running.child(PROCESSES[name])
     already = running.output.count(f"{name} is back")
 
     os.kill(leader, signal.SIGKILL)
 
     running.wait_for(f"{name} is back", times=already + 1, within=60)
     assert f"{name} was killed by SIGKILL; starting it again" in running.output
-    assert leader != leader_of(running, name)
-
-
-def leader_of(running: Launched, name: str) -> int:
-    """Return the launcher's own child, not what it started in turn."""
-    found = [
-        pid
-        for pid in running.children()
-        if re.search(PROCESSES[name], Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
-    ]
-    assert len(found) == 1, (name, found)
-    return found[0]
+    assert leader != running.child(PROCESSES[name])
 
 
 def test_stopped_it_leaves_nothing_and_the_second_start_is_quick():
