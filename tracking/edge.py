@@ -14,7 +14,7 @@ import json
 import logging.config
 import time
 from base64 import b64decode
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -27,32 +27,51 @@ from tracking.targets import Targets, TargetsAway
 # As numbers, because tracking.models must not be loaded here.
 OPEN, CLICK = 1, 2
 
-PIXEL = b64decode("R0lGODlhAQABAIABAAAAAP///yH5BAEAAAEALAAAAAABAAEAAAICTAEAOw==")
-
-Header = tuple[str, str]
-_PRIVATE: list[Header] = [
+_PRIVATE = [
     ("cache-control", "no-store, private"),
     ("referrer-policy", "no-referrer"),
     ("x-robots-tag", "noindex, nofollow"),
     ("x-content-type-options", "nosniff"),
 ]
-_PIXEL_HEADERS: list[Header] = [*_PRIVATE, ("content-type", "image/gif")]
-_TEXT_HEADERS: list[Header] = [*_PRIVATE, ("content-type", "text/plain; charset=utf-8")]
-_PAGE_HEADERS: list[Header] = [
+_TEXT = [*_PRIVATE, ("content-type", "text/plain; charset=utf-8")]
+_PAGE = [
     *_PRIVATE,
     ("content-type", "text/html; charset=utf-8"),
     ("content-security-policy", pages.POLICY),
 ]
 
 
+class Answer(NamedTuple):
+    """What a reader gets."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+PIXEL = Answer(
+    200,
+    [*_PRIVATE, ("content-type", "image/gif")],
+    b64decode("R0lGODlhAQABAIABAAAAAP///yH5BAEAAAEALAAAAAABAAEAAAICTAEAOw=="),
+)
+NOT_FOUND = Answer(404, _PAGE, pages.NOT_FOUND.encode())
+TRY_AGAIN = Answer(503, [*_PAGE, ("retry-after", "5")], pages.TRY_AGAIN.encode())
+NOT_ALLOWED = Answer(405, [*_TEXT, ("allow", "GET, HEAD")], b"Only GET and HEAD are allowed.\n")
+ROBOTS = Answer(200, _TEXT, b"User-agent: *\nDisallow: /\n")
+
+# Kind, campaign, subscriber and link of a hit; None when there is nothing to record.
+_What = tuple[int, int, int, int] | None
+
+
 class Edge:
     """The application. granian calls the methods with underscores, in each worker process."""
+
+    _recorder: Recorder
+    _targets: Targets
 
     def __init__(self) -> None:
         self._prefix = urlsplit(settings.TRACKING_URL).path
         self._proxies = facts.Proxies(settings.TRUSTED_PROXIES)
-        self._recorder: Recorder
-        self._targets: Targets
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Connect. Called before the first request, in the process that will serve it."""
@@ -65,72 +84,49 @@ class Edge:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
-        path: str = scope.path
-        if self._prefix and path.startswith(self._prefix):
-            path = path[len(self._prefix) :]
+        path: str = scope.path.removeprefix(self._prefix)
+        what: _What = None
         if scope.method not in ("GET", "HEAD"):
-            protocol.response_str(
-                405, [*_TEXT_HEADERS, ("allow", "GET, HEAD")], "Method not allowed."
-            )
+            answer = NOT_ALLOWED
         elif path.startswith("/o/"):
-            await self._open(scope, protocol, path[3:])
+            answer, what = _open(path[3:])
         elif path.startswith("/c/"):
-            await self._click(scope, protocol, path[3:])
-        elif path == "/healthz":
-            self._health(protocol)
-        elif path == "/robots.txt":
-            protocol.response_str(200, _TEXT_HEADERS, "User-agent: *\nDisallow: /\n")
+            answer, what = await self._click(path[3:])
         else:
-            protocol.response_str(404, _PAGE_HEADERS, pages.NOT_FOUND)
+            answer = self._other(path)
+        # HEAD asks whether the thing is there; nobody has seen it.
+        if what and scope.method == "GET":
+            await self._recorder.record(self._hit(scope, what))
+        protocol.response_bytes(*answer)
 
-    async def _open(self, scope: Any, protocol: Any, token: str) -> None:
-        try:
-            campaign_id, subscriber_id = tokens.read_open(token.removesuffix(".gif"))
-        except tokens.BadToken:
-            protocol.response_str(404, _PAGE_HEADERS, pages.NOT_FOUND)
-            return
-        # HEAD asks whether the picture is there; nobody has seen anything.
-        if scope.method == "GET":
-            await self._record(scope, OPEN, campaign_id, subscriber_id, 0)
-        protocol.response_bytes(200, _PIXEL_HEADERS, PIXEL)
-
-    async def _click(self, scope: Any, protocol: Any, token: str) -> None:
+    async def _click(self, token: str) -> tuple[Answer, _What]:
         try:
             campaign_id, subscriber_id, link_id = tokens.read_click(token)
             url = self._targets.recall(link_id) or await self._targets.find(campaign_id, link_id)
         except tokens.BadToken:
-            url = None
+            return NOT_FOUND, None
         except TargetsAway:
-            protocol.response_str(503, [*_PAGE_HEADERS, ("retry-after", "5")], pages.TRY_AGAIN)
-            return
+            return TRY_AGAIN, None
         if url is None:
-            protocol.response_str(404, _PAGE_HEADERS, pages.NOT_FOUND)
-            return
-        if scope.method == "GET":
-            await self._record(scope, CLICK, campaign_id, subscriber_id, link_id)
-        protocol.response_empty(302, [*_PRIVATE, ("location", url)])
+            return NOT_FOUND, None
+        answer = Answer(302, [*_PRIVATE, ("location", url)], b"")
+        return answer, (CLICK, campaign_id, subscriber_id, link_id)
 
-    def _record(
-        self, scope: Any, kind: int, campaign_id: int, subscriber_id: int, link_id: int
-    ) -> asyncio.Future[None]:
+    def _other(self, path: str) -> Answer:
+        if path == "/healthz":
+            state = json.dumps({"alive": True, "stream": self._recorder.is_stream_there})
+            return Answer(200, [*_PRIVATE, ("content-type", "application/json")], state.encode())
+        return ROBOTS if path == "/robots.txt" else NOT_FOUND
+
+    def _hit(self, scope: Any, what: tuple[int, int, int, int]) -> Hit:
         headers = scope.headers
-        return self._recorder.record(
-            Hit(
-                kind,
-                campaign_id,
-                subscriber_id,
-                link_id,
-                time.time_ns() // 1_000_000,
-                facts.network(self._proxies.client(scope.client, headers)),
-                headers.get("user-agent", "")[: facts.LONGEST_AGENT],
-                facts.marks(headers.items(), scope.method, scope.http_version),
-            )
+        return Hit(
+            *what,
+            time.time_ns() // 1_000_000,
+            facts.network(self._proxies.client(scope.client, headers)),
+            headers.get("user-agent", "")[: facts.LONGEST_AGENT],
+            facts.marks(headers, scope.http_version),
         )
-
-    def _health(self, protocol: Any) -> None:
-        state = {"alive": True, "stream": self._recorder.is_stream_there}
-        headers = [*_PRIVATE, ("content-type", "application/json")]
-        protocol.response_str(200, headers, json.dumps(state))
 
     async def _start(self) -> None:
         self._recorder = Recorder(settings.TRACKING_SPOOL)
@@ -139,6 +135,14 @@ class Edge:
     async def _stop(self) -> None:
         await self._recorder.close()
         await self._targets.close()
+
+
+def _open(token: str) -> tuple[Answer, _What]:
+    try:
+        campaign_id, subscriber_id = tokens.read_open(token.removesuffix(".gif"))
+    except tokens.BadToken:
+        return NOT_FOUND, None
+    return PIXEL, (OPEN, campaign_id, subscriber_id, 0)
 
 
 app = Edge()

@@ -13,54 +13,65 @@ from typing import Protocol
 LONGEST_AGENT = 400  # characters
 _LONGEST_MARK = 24  # characters
 
-# Header -> its name in `marks`. Of these only the presence is kept: values would tell people apart.
+# Header -> its name among the marks. Of these only the presence is kept, because their values
+# would tell people apart.
 _PRESENT = {
     "accept-language": "language",
-    "cookie": "cookie",  # we set none, so a program that sends one is confused
+    "cookie": "cookie",  # we set none
     "dnt": "dnt",
     "range": "range",
     "referer": "referer",
     "sec-gpc": "gpc",
     "via": "via",
 }
-# Of these the value is kept: one of a few words.
+# Of these the value is kept, which is one of a few words.
 _WORDS = {
+    "purpose": "purpose",
     "sec-fetch-dest": "dest",
     "sec-fetch-mode": "mode",
     "sec-fetch-site": "site",
     "sec-fetch-user": "user",
     "sec-purpose": "purpose",
-    "purpose": "purpose",
-    "x-purpose": "purpose",
     "x-moz": "purpose",
+    "x-purpose": "purpose",
 }
+_MARKED = frozenset(_PRESENT.keys() | _WORDS.keys())
 
 
 class Headers(Protocol):
     """The headers of a request, as granian gives them; names are in lower case."""
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the first value of a header."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Return the names."""
+        ...
 
     def items(self) -> list[tuple[str, str]]:
         """Return each line; a header may come twice."""
         ...
 
 
-def marks(headers: Sequence[tuple[str, str]], method: str, http_version: str) -> str:
-    """Return the marks of a request as a JSON object; absent marks are left out."""
-    found = []
-    for name, value in headers:
-        if name in _PRESENT:
-            found.append((_PRESENT[name], ""))
-        elif name in _WORDS:
-            found.append((_WORDS[name], value[:_LONGEST_MARK]))
-    if http_version in ("1", "1.0"):
+def marks(headers: Headers, http_version: str) -> str:
+    """Return the marks of a request as a JSON object; absent ones are left out."""
+    names = _MARKED.intersection(headers.keys())
+    if not names and http_version != "1":
+        return "{}"
+    found = [
+        (_WORDS[name], headers.get(name, "")[:_LONGEST_MARK])
+        if name in _WORDS
+        else (_PRESENT[name], "")
+        for name in sorted(names)
+    ]
+    if http_version == "1":
         found.append(("http", "1.0"))
-    if method != "GET":
-        found.append(("method", method))
-    return _marks_json(tuple(found))
+    return _json(tuple(found))
 
 
 @lru_cache(maxsize=4096)
-def _marks_json(found: tuple[tuple[str, str], ...]) -> str:
+def _json(found: tuple[tuple[str, str], ...]) -> str:
     return json.dumps({name: value or True for name, value in found}, separators=(",", ":"))
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 FORMAT = 1
 _HEAD = 17  # bytes: the id and the format
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 class BadPack(Exception):
@@ -36,8 +37,7 @@ class Hit(NamedTuple):
 
 def encode(hits: list[Hit]) -> bytes:
     """Return the pack of `hits`, with a new id."""
-    body = json.dumps(hits, separators=(",", ":"))
-    return b"%b%c%b" % (_new_id(), FORMAT, body.encode())
+    return b"%b%c%b" % (_new_id(), FORMAT, _JSON.encode(hits).encode())
 
 
 def decode(pack: bytes) -> tuple[UUID, list[Hit]]:

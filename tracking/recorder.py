@@ -17,7 +17,6 @@ from tracking.packs import Hit
 
 logger = logging.getLogger(__name__)
 
-LINGER = 0.001  # seconds that the first hit of a pack waits for others
 LARGEST_PACK = 1000  # hits; bounds what ingest stores in one transaction
 CHECK_EVERY = 1.0  # seconds between looks at a Redis that is away, or at how full the stream is
 
@@ -59,9 +58,10 @@ class Recorder:
             await self._stream.close()
 
     async def _store(self) -> None:
+        # No waiting for more: what comes while one pack is on its way makes the next. So packs
+        # are large when it matters, and nobody waits when it is quiet.
         while self._hits or not self._is_closing:
             await self._arrived.wait()
-            await asyncio.sleep(LINGER)
             hits, stored = self._hits, self._stored
             self._hits, self._stored = [], _new_future()
             self._arrived.clear()
