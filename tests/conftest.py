@@ -29,6 +29,7 @@ def _own_folders(settings, tmp_path) -> None:
     settings.IMPORT_DIR = tmp_path / "imports"
     settings.TRACKING_SPOOL = tmp_path / "spool"
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STATIC_ROOT = tmp_path  # WhiteNoise warns when the folder is not there
 
 
 @pytest.fixture
