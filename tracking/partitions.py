@@ -31,7 +31,8 @@ def make_ahead(today: datetime) -> list[str]:
     made = []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        existing = set(connection.introspection.table_names(cursor))
+        # Not table_names(), which leaves partitions out.
+        existing = {table.name for table in connection.introspection.get_table_list(cursor)}
         for start, end in pairwise(months):
             name = f"tracking_event_{start:%Y_%m}"
             if name not in existing:
