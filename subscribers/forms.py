@@ -70,17 +70,16 @@ class JoinForm(forms.Form):
     def clean(self) -> None:
         """Ask a form that was not shown, or was answered faster than people do, again."""
         try:
-            slug, shown = signing.loads(
-                self.cleaned_data.get("stamp", ""), salt=STAMP_SALT, max_age=OLDEST
-            )
+            slug, shown = signing.loads(self.cleaned_data.get("stamp", ""), salt=STAMP_SALT)
         except signing.BadSignature:
             slug, shown = None, 0.0
-        if slug != self.slug:
+        age = time.time() - shown
+        if slug != self.slug or age > OLDEST:
             self.data = {**self.data.dict(), "stamp": stamp(self.slug)}
             raise forms.ValidationError(
                 "This page was open for too long. Please press the button once more."
             )
-        if time.time() - shown < QUICKEST:
+        if age < QUICKEST:
             raise forms.ValidationError("That was quick. Please press the button once more.")
 
 

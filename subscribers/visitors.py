@@ -18,6 +18,8 @@ from subscribers.models import ConsentRecord
 
 logger = logging.getLogger(__name__)
 
+PREFIX = "broadsheet:"  # of our keys in Redis
+
 Address = IPv4Address | IPv6Address
 
 
@@ -60,8 +62,8 @@ def may_join(request: HttpRequest) -> bool:
     address = client_address(request)
     here = network(address) if address else "unknown"
     try:
-        return _count(f"join:{here}", settings.JOIN_LIMIT_NETWORK) and _count(
-            "join:all", settings.JOIN_LIMIT
+        return _count(f"{PREFIX}join:{here}", settings.JOIN_LIMIT_NETWORK) and _count(
+            f"{PREFIX}join:all", settings.JOIN_LIMIT
         )
     except redis.RedisError:
         logger.warning("Redis does not answer: sign-ups are not limited by network")
