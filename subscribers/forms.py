@@ -75,7 +75,7 @@ class JoinForm(forms.Form):
             slug, shown = None, 0.0
         age = time.time() - shown
         if slug != self.slug or age > OLDEST:
-            self.data = {**self.data.dict(), "stamp": stamp(self.slug)}
+            self.data = {**dict(self.data.items()), "stamp": stamp(self.slug)}
             raise forms.ValidationError(
                 "This page was open for too long. Please press the button once more."
             )

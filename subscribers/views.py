@@ -245,7 +245,7 @@ def _join_page(
         "mailing_list": mailing_list,
         "form": form,
         "wording": consent.wording(mailing_list),
-        "ask_tracking": settings.TRACKING_DEFAULT != TrackingChoice.INDIVIDUAL,
+        "ask_tracking": TrackingChoice(settings.TRACKING_DEFAULT) != TrackingChoice.INDIVIDUAL,
     }
     return show(request, "join", context, status=status)
 

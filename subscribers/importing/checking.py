@@ -137,8 +137,7 @@ def _namer(columns: Columns) -> Callable[[list[str]], str]:
     def name_of(cells: list[str]) -> str:
         if not parts:
             return ""
-        name = cells[parts[0]] if len(parts) == 1 else " ".join([cells[part] for part in parts])
-        name = name.strip()
+        name = " ".join([cell for part in parts if (cell := cells[part].strip())])
         if not name.isprintable():
             name = "".join(
                 " "

@@ -36,10 +36,10 @@ class Source:
     def __init__(self, path: Path) -> None:
         try:
             form = reading.recognise(path)
+            self.columns: Columns = columns.find(form.sample)
             self._reader = Reader(path, form)
         except OSError as error:
             raise BadFile(f"The file can't be read: {error.strerror}.") from None
-        self.columns: Columns = columns.find(form.sample)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.crypto import get_random_string
@@ -34,7 +34,7 @@ class Busy(Exception):
 
 def create_import(
     mailing_list: MailingList,
-    file: UploadedFile,
+    file: File[bytes],
     file_name: str,
     evidence: str,
     staff_id: int | None,

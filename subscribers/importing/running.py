@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -60,7 +61,7 @@ def run_import(
     lanes = Lanes(0 if connection.in_atomic_block else settings.IMPORT_LANES)
     try:
         for chunk in source.chunks(settings.IMPORT_CHUNK, skip=job.rows_done):
-            lanes.submit(chunk.people, lambda turn, chunk=chunk: _store_safely(run, chunk, turn))
+            lanes.submit(chunk.people, partial(_store_safely, run, chunk))
             if stop_at is not None and time.monotonic() > stop_at:
                 lanes.finish()
                 jobs.give_back(job)
@@ -83,7 +84,8 @@ def run_claimed(job: Import, *, progress: Progress | None = None) -> None:
     except (OperationalError, InterfaceError, OSError) as error:
         # Where the database is gone, nothing can be written down: the lease then runs out.
         with suppress(OperationalError, InterfaceError):
-            connection.close()
+            if not connection.in_atomic_block:
+                connection.close()  # a new one may work
             jobs.give_back(job, str(error))
         raise
 

@@ -192,6 +192,7 @@ def _update(job: Import, people: dict[int, Person]) -> set[int]:
         choices = cursor.fetchall()
         cursor.execute(_UPDATE)
         changed = {number for (number,) in cursor.fetchall()}
+        cursor.execute("DROP TABLE import_known")
     _record_choices(job, choices)
     return changed
 
