@@ -34,7 +34,7 @@ class Busy(Exception):
 
 def create_import(
     mailing_list: MailingList,
-    file: File[bytes],
+    file: "File[bytes]",
     file_name: str,
     evidence: str,
     staff_id: int | None,
