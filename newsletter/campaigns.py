@@ -13,16 +13,13 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from newsletter import audience
-from newsletter.composing import checking, edition, preview
-from newsletter.composing.compiled import RenderError
-from newsletter.composing.people import Person
+from newsletter import audience, composing
+from newsletter.composing import Person, RenderError, TemplateProblem
 from newsletter.models import Batch, Campaign
 from newsletter.progress import Progress as Progress
 from newsletter.progress import progress as progress
 from newsletter.sending import connection, run
 from newsletter.sending.replies import Verdict
-from newsletter.templating import TemplateProblem
 from subscribers import suppression
 from subscribers.models import MailingList
 
@@ -110,7 +107,7 @@ def test_send(campaign_id: int, to: str, person: Person) -> None:
     Raises NotReady when the mail can't be made, or the mail server does not accept it.
     """
     try:
-        mail = preview.render_test(Campaign.objects.get(id=campaign_id), person, to)
+        mail = composing.render_test(Campaign.objects.get(id=campaign_id), person, to)
         (outcome,) = run.send_mails([mail])
     except (TemplateProblem, RenderError) as error:
         raise NotReady(f"The mail can't be made. {error}") from error
@@ -139,7 +136,7 @@ def start(campaign_id: int) -> None:
             **_NOT_WAITING,
         )
         try:
-            edition.freeze(campaign)
+            composing.freeze(campaign)
         except TemplateProblem as problem:
             raise NotReady(_in_words(problem)) from problem
         size = audience.freeze(campaign_id)
@@ -186,7 +183,7 @@ def _move(
 
 
 def _check_texts(campaign: Campaign) -> None:
-    if problems := checking.check(campaign):
+    if problems := composing.check(campaign):
         raise NotReady("\n".join(_in_words(problem) for problem in problems))
 
 

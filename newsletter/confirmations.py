@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from newsletter.composing import headers
 from newsletter.composing.verp import Senders
 from newsletter.sending import connection, run
+from newsletter.sending.envelope import wire
 from newsletter.sending.replies import Verdict
 from subscribers import confirmation, signing
 from subscribers.confirmation import DueConfirmation
@@ -86,4 +87,5 @@ def make_mail(due: DueConfirmation) -> ConfirmationMail:
     senders = Senders(NO_CAMPAIGN, settings.BOUNCE_DOMAIN or sender.domain)
     # Folded at 78, Python would encode the address in List-Unsubscribe, which nobody decodes.
     data = mail.as_bytes(policy=mail.policy.clone(max_line_length=998))
-    return ConfirmationMail(due.id, senders.address(due.subscriber_id), recipient, data, is_utf8)
+    sent_by = senders.address(due.subscriber_id)
+    return ConfirmationMail(due.id, sent_by, recipient, wire(data), is_utf8)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from newsletter.composing.people import Person
+from newsletter.composing import Person
 from newsletter.models import Batch, Delivery
 from newsletter.sending.database import Connection
 
@@ -115,6 +115,7 @@ async def claim(db: Connection, campaign_id: int) -> Claim | None:
             (fence,) = await cursor.fetchone() or (0,)
             if state == Batch.State.CLAIMED:
                 await _settle_journal(db, batch_id, old_fence, fence)
+            await db.execute(_FORGET, {"batch": batch_id, "fence": fence})
             if not is_poison:
                 await db.execute(_WITNESS, {"batch": batch_id, "fence": fence})
                 return Claim(batch_id, fence)
@@ -145,7 +146,6 @@ async def _settle_journal(db: Connection, batch_id: int, old_fence: int, fence: 
         reason = "The database crashed, and with it the note of what was on its way."
     doubtful = [(id, Delivery.Status.IN_DOUBT.value, reason, None) for id in people or []]
     await _store(db, Claim(batch_id, fence), doubtful)
-    await db.execute(_FORGET, names)
 
 
 # --- people ---------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ _STORE = """
         CROSS JOIN unnest(%(ids)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
                           %(times)s::float8[]) AS o(id, status, reason, at)
         -- Whoever was erased meanwhile is no member any more, and gets no row again.
-        JOIN unnest(held.subscriber_ids) AS member(id) ON member.id = o.id
+        JOIN unnest(held.subscriber_ids) AS member(id) ON member.id = o.id AND member.id > 0
         ON CONFLICT DO NOTHING
         RETURNING status
     ), counted AS (

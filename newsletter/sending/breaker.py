@@ -18,7 +18,8 @@ class Breaker:
     def __init__(self) -> None:
         self._held: list[Outcome] = []
         self._returned = 0
-        self.reason = ""  # the reply that opened it; empty while it is closed
+        self.reason = ""  # why it opened; empty while it is closed
+        self.refusal = ""  # what the server has against us, if nothing was accepted since
 
     @property
     def count(self) -> int:
@@ -28,13 +29,16 @@ class Breaker:
     def holds_back(self, outcome: Outcome) -> bool:
         """Take a mail that was not accepted. Returns whether it is held back; else it counts."""
         verdict, reply = outcome.verdict, outcome.reply
-        if verdict is Verdict.IN_DOUBT or not reply.code or reply.is_about_the_address:
+        if verdict is Verdict.IN_DOUBT or not reply.code:
             return False
         is_held = verdict is not Verdict.RETURNED
+        if is_held and reply.is_about_the_address:
+            return False
         if is_held:
             self._held.append(outcome)
         else:
             self._returned += 1
+            self.refusal = f"The mail server refuses our mail: {reply}"
         if len(self._held) + self._returned >= IN_A_ROW:
             self.reason = f"The mail server refuses everybody: {reply}"
         return is_held
@@ -42,6 +46,7 @@ class Breaker:
     def accepted(self) -> list[Outcome]:
         """Take note that the server accepted a mail. Returns the refusals that count now."""
         self._returned = 0
+        self.refusal = ""
         return self.take() if self._held else []
 
     def take(self) -> list[Outcome]:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from typing import Protocol, cast
 
+from newsletter.sending import smtp
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.servers import SendingServer
 from newsletter.sending.smtp import Conversation, Message, Outcome
@@ -155,7 +156,12 @@ async def connect(server: SendingServer, name: str, owner: Owner) -> Connection:
     except OSError as error:
         raise Unreachable(f"the mail server {server} can't be reached: {_plain(error)}") from error
     try:
-        await connection.begun()
+        async with asyncio.timeout(smtp.SETUP_PATIENCE):
+            await connection.begun()
+    except TimeoutError:
+        waited_for = connection.conversation.waits_for
+        connection.abort("silent")
+        raise Unreachable(f"the mail server {server} does not answer {waited_for}") from None
     except asyncio.CancelledError:
         connection.abort("stopped")
         raise

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from newsletter import audience
-from newsletter.composing.compiled import CompiledMessage
-from newsletter.composing.people import Person
+from newsletter.composing import CompiledMessage, Person
 from newsletter.models import Edition
 from newsletter.sending.envelope import Mail
 

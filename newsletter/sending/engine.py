@@ -18,7 +18,7 @@ from typing import cast
 
 from django.conf import settings
 
-from newsletter.composing.compiled import RenderError
+from newsletter.composing import RenderError
 from newsletter.sending import batches, waiting
 from newsletter.sending.breaker import Breaker
 from newsletter.sending.connection import Connection, Unreachable
@@ -37,6 +37,7 @@ RECHECK_EVERY = 1.0  # seconds between looks at consent, for those whose turn ha
 SHUTDOWN_GRACE = 8.0  # seconds for what is on the wire, when the process has to stop
 RUN_GRACE = 480.0  # the same when only the run's time is over: a server may take ten minutes
 MOST_TRIES = 3  # connections that a mail is offered to in one claim
+GOODBYE = 5.0  # seconds for the journal to end its last note
 RETURN_DELAY = 5.0  # seconds until a mail that no connection took is claimed again
 
 
@@ -81,11 +82,8 @@ class Engine:
     async def run(self) -> Result:
         """Send until there is no more to do, the time is over, or something is in the way."""
         end = time.monotonic() + self._limits.seconds
-        try:
-            await self._pool.first()
-        except Unreachable as error:
-            # Before anything is claimed: when the server is down, no batch changes hands.
-            await self._begin_waiting(str(error))
+        # Before anything is claimed: when the server is down, no batch changes hands.
+        if not await self._has_connection():
             await self._db.close()
             return self._result
         journal = asyncio.create_task(self._journal.run())
@@ -132,7 +130,7 @@ class Engine:
             self._ready.appendleft(job)
         elif not self._breaker.holds_back(outcome):
             self._end(outcome)
-        if not hold.open:
+        if hold.is_over:
             self._wake.set()
 
     def closed(self, connection: Connection) -> None:
@@ -163,6 +161,8 @@ class Engine:
         if row is None:
             # Paused, cancelled, or taken over: the end of this run in any case.
             self._stop(SHUTDOWN_GRACE, has_more=True)
+        if hold.is_over:
+            self._wake.set()
         for job in jobs:
             if row is not None:
                 hold.enter_row(job, row)
@@ -174,6 +174,20 @@ class Engine:
             connection.pump(answer(job))
 
     # --- everything else, in turn -------------------------------------------------------
+
+    async def _has_connection(self) -> bool:
+        first = asyncio.create_task(self._pool.first())
+        while not (first.done() or self._limits.is_stopping()):
+            await asyncio.wait([first], timeout=TICK)
+        first.cancel()
+        try:
+            await first
+        except asyncio.CancelledError:
+            return False
+        except Unreachable as error:
+            await self._begin_waiting(str(error))
+            return False
+        return True
 
     async def _go_on_until(self, end: float, journal: asyncio.Task[None]) -> None:
         while not (self._is_finished() or journal.done()):
@@ -245,7 +259,7 @@ class Engine:
             self._has_said_so = True
             await self._db.do(partial(waiting.end, campaign_id=self._content.campaign_id))
         for hold in list(self._holds):
-            if not hold.open:
+            if hold.is_over:
                 await self._store(hold, partial(batches.close, delay=hold.delay))
                 self._holds.remove(hold)
             elif hold.is_due(now):
@@ -311,15 +325,16 @@ class Engine:
 
     async def _wind_up(self, journal: asyncio.Task[None]) -> None:
         """Leave nothing behind. Batches that are still here show that the run stumbled."""
-        journal.cancel()
+        self._journal.stop()
         self._stop(0)
+        await asyncio.wait([journal], timeout=GOODBYE)
         if self._holds:
             self._pool.abort("The worker stumbled before the mail server answered.")
             self._let_refusals_count()
         for hold in self._holds:
             await self._store(hold, partial(batches.close, delay=RETURN_DELAY, is_orderly=False))
-        if self._result.waiting:
-            await self._begin_waiting(self._result.waiting)
+        if reason := self._result.waiting or self._breaker.refusal:
+            await self._begin_waiting(reason)
         await self._pool.close()
         await self._db.close()
 

@@ -8,6 +8,7 @@ from newsletter.sending.replies import Reply
 from subscribers import addresses
 
 _PATH = re.compile(r"[^\s<>\x00-\x20\x7f]*")  # nothing that could end the path or the line
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _DOT = re.compile(rb"(\A|\n)\.")
 
 
@@ -24,7 +25,7 @@ class Mail(Protocol):
 
     @property
     def data(self) -> bytes:
-        """The whole message with CRLF line ends, dots as they are."""
+        """The message as it goes over the wire: see `wire`."""
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -42,10 +43,6 @@ def unfit(mail: Mail, can: Capabilities) -> Reply | None:
         return Reply(0, f"5.3.4 {len(data)} bytes; the mail server takes {can.size_limit}.")
     if not can.eight_bit and not data.isascii():
         return Reply(0, "5.6.3 The mail holds 8-bit data, which the mail server does not take.")
-    # A lone CR or LF could be read as the end of the mail by the next server (SMTP smuggling).
-    ends = data.count(b"\r\n")
-    if data.count(b"\n") != ends or data.count(b"\r") != ends:
-        return Reply(0, "5.6.0 The mail holds a line end that is not CRLF.")
     return None
 
 
@@ -66,12 +63,15 @@ def rcpt_to(mail: Mail) -> bytes:
     return b"RCPT TO:<%b>\r\n" % _path(mail.recipient)
 
 
-def body(mail: Mail) -> bytes:
-    """Return the message with its dots doubled and the final dot (RFC 5321, 4.5.2)."""
-    data = mail.data
-    if b"\n." in data or data.startswith(b"."):
-        data = _DOT.sub(rb"\1..", data)
-    return data + (b".\r\n" if data.endswith(b"\n") else b"\r\n.\r\n")
+def wire(data: bytes) -> bytes:
+    """Return a message as it goes over the wire: CRLF only, dots doubled, a CRLF at its end.
+
+    For mails that newsletter.composing did not make; its own are made so, which is tested there,
+    since looking at each again would cost more than all else. A lone CR or LF could be read as the
+    end of a line by the next server, and so as the end of the mail (SMTP smuggling).
+    """
+    data = _DOT.sub(rb"\1..", _LINE_END.sub(b"\r\n", data))
+    return data if data.endswith(b"\n") else data + b"\r\n"
 
 
 def _path(address: str) -> bytes:

@@ -73,6 +73,7 @@ class Hold:
         self.is_lost = False
         self.delay = 0.0  # seconds until what is left may be claimed again
         self.open = 0  # jobs without an end
+        self.asked = 0  # jobs that the journal has not answered for
         self._lease = lease
         self._retries = retries
         self._record = Record()
@@ -94,6 +95,11 @@ class Hold:
         record.deferrals += newer.deferrals
         record.freed += newer.freed
         record.settled_rows += newer.settled_rows
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can come of it in this claim."""
+        return not (self.open or self.asked)
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to store what is known, or at least to renew the lease."""

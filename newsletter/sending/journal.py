@@ -18,7 +18,7 @@ _NOTE = """
     WITH held AS MATERIALIZED (
         SELECT b.id
         FROM newsletter_batch b
-        WHERE b.id = %s AND b.fence = %s
+        WHERE b.id = %s AND b.fence = %s AND b.state = 'claimed'
           AND EXISTS (
               SELECT 1 FROM newsletter_campaign c
               WHERE c.id = b.campaign_id AND c.status = 'running'
@@ -42,16 +42,23 @@ class Journal:
         self._answer = answer
         self._ready: list[Job] = []
         self._called = asyncio.Event()
+        self._is_stopped = False
 
     def ask(self, job: Job) -> None:
         """Ask for a note about one job; it goes with all others of this turn."""
+        job.hold.asked += 1
         self._ready.append(job)
         self._called.set()
 
+    def stop(self) -> None:
+        """Write no more notes than the one in hand."""
+        self._is_stopped = True
+        self._called.set()
+
     async def run(self) -> None:
-        """Write notes until cancelled."""
+        """Write notes until stopped."""
         try:
-            while True:
+            while not self._is_stopped:
                 await self._called.wait()
                 self._called.clear()
                 await self._turn()
@@ -67,6 +74,7 @@ class Journal:
             claim = hold.claim
             ids = [job.subscriber_id for job in jobs]
             row_id = await self._db.do(partial(_note, claim.batch_id, claim.fence, ids))
+            hold.asked -= len(jobs)
             self._answer(hold, jobs, Row(row_id, len(jobs)) if row_id else None)
 
 

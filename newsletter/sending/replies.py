@@ -10,8 +10,8 @@ LONGEST_REASON = 500  # characters, as the tables keep it
 LONGEST_LINE = 8_192  # bytes; RFC 5321 asks for 512, servers that explain themselves send more
 MOST_LINES = 200  # in one reply
 
-# Enhanced codes (RFC 3463) that speak of this address and of nobody else's.
-_ABOUT_THE_ADDRESS = re.compile(r"[245]\.(?:1\.\d{1,3}|2\.[012]|6\.7)\b")
+# Enhanced codes (RFC 3463) that speak of this recipient and of nobody else.
+_ABOUT_THE_ADDRESS = re.compile(r"[245]\.(?:1\.(?:[1236]|10)|2\.[012]|6\.7)\b")
 _MARKS = frozenset((b" ", b"-", b"\r", b""))
 
 

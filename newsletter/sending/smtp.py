@@ -286,7 +286,8 @@ class Conversation:
         if message.withdrawn or (message.released and not self._permit(message)):
             raise Ended(WITHDRAWN.text)  # there is no way back from 354 but to hang up
         if message.released:
-            self._say(envelope.body(message.mail), _BODY)
+            self._out.append(message.mail.data)
+            self._say(b".\r\n", _BODY)
             self._present, self._next = message, None
 
     def _conclude(self, message: Message) -> None:

@@ -1,0 +1,325 @@
+"""Nobody twice, nobody missed: workers are killed, stopped and cut off in the middle of a batch.
+
+Judged by the mail server's own record. Each connection may leave two mails in doubt: the one whose
+body is on the wire, and the one that the journal has for after it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from newsletter import campaigns
+from newsletter.models import Batch, Campaign, Handover
+from newsletter.sending import run
+from subscribers import erase
+from subscribers.models import Subscriber
+from tests.sending.conftest import aside, numbers, send
+
+CONNECTIONS = 4
+PEOPLE = 60
+
+
+@pytest.fixture
+def worker(sink, settings):
+    """Start workers as processes; they are gone at the end."""
+    started = []
+
+    def start(campaign: Campaign, *, lease: int = 5, batch_size: int = 30) -> subprocess.Popen:
+        database = settings.DATABASES["default"]
+        address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format_map(
+            {**database, "NAME": connection.settings_dict["NAME"]}
+        )
+        arguments = [str(campaign.pk), sink.url, str(lease), str(batch_size)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.sending.worker", *arguments],
+            env={**os.environ, "DATABASE_URL": address},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def let_leases_end() -> None:
+    """Do what time does to a worker that shows no sign of life."""
+    Batch.objects.filter(state=Batch.State.CLAIMED).update(lease_until="2020-01-01T00:00Z")
+
+
+def finish(campaign: Campaign) -> None:
+    """Go on until there is nothing left to do."""
+    for _ in range(10):
+        Batch.objects.update(due_at="2020-01-01T00:00Z")
+        send(campaign)
+        if campaign.status == Campaign.Status.FINISHED:
+            return
+    raise AssertionError(f"not finished: {numbers(campaign)}")
+
+
+@pytest.mark.parametrize("after", [1, 17, 45])
+def test_a_killed_worker_sends_nobody_twice_and_misses_nobody(
+    sink, started, worker, settings, after
+):
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.02
+    campaign = started(PEOPLE)
+    process = worker(campaign)
+    sink.wait_for(after)
+
+    process.kill()
+    process.wait()
+    let_leases_end()
+    finish(campaign)
+
+    outcome = numbers(campaign)
+    assert sink.doubled == []
+    assert outcome["sent"] + outcome.get("in_doubt", 0) == PEOPLE
+    assert outcome.get("in_doubt", 0) <= 2 * CONNECTIONS
+    # Whoever is said to have it, has it; whoever is in doubt may.
+    in_doubt = campaign.deliveries.filter(status="in_doubt").values("subscriber_id")
+    doubtful = set(Subscriber.objects.filter(id__in=in_doubt).values_list("email", flat=True))
+    everybody = set(Subscriber.objects.values_list("email", flat=True))
+    assert everybody - set(sink.recipients) <= doubtful
+
+
+def test_a_worker_that_was_only_slow_sends_nothing_that_it_lost(sink, started, worker, settings):
+    """Stopped past its lease, and continued when another has taken over."""
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.05
+    campaign = started(30)
+    slow = worker(campaign, lease=5)
+    sink.wait_for(5)
+    slow.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    let_leases_end()
+    finish(campaign)
+    before = numbers(campaign)
+
+    slow.send_signal(signal.SIGCONT)
+    slow.wait(30)
+
+    assert sink.doubled == []
+    assert numbers(campaign) == before
+    assert before["sent"] + before.get("in_doubt", 0) == 30
+
+
+def test_a_worker_that_slept_past_its_lease_sends_nothing_even_if_nobody_took_over(
+    sink, started, worker, settings
+):
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.05
+    campaign = started(30)
+    slow = worker(campaign, lease=1)
+    sink.wait_for(5)
+    slow.send_signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    slow.send_signal(signal.SIGCONT)
+    slow.wait(30)
+
+    finish(campaign)
+
+    assert sink.doubled == []
+    assert numbers(campaign).get("in_doubt", 0) <= 2 * CONNECTIONS
+
+
+def test_a_worker_that_is_asked_to_stop_gives_the_rest_back(sink, started, settings):
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.05
+    campaign = started(30)
+    begun = time.monotonic()
+
+    result = run.send(campaign.pk, seconds=60, is_stopping=lambda: len(sink.mails) >= 5)
+
+    assert time.monotonic() - begun < 5
+    outcome = numbers(campaign)
+    assert outcome["sent"] == len(sink.mails) == result.sent
+    assert outcome["pending"] == 30 - result.sent > 0
+    assert Handover.objects.count() == 0
+    assert set(Batch.objects.values_list("state", "attempts")) == {("waiting", 0)}
+
+
+def test_a_pause_takes_effect_at_once_and_resuming_misses_nobody(sink, started, settings):
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.02
+    campaign = started(PEOPLE)
+
+    def pause(who, count):
+        if len(sink.mails) == 10:
+            aside(lambda: campaigns.pause(campaign.pk))
+
+    sink.on_body = pause
+    send(campaign)
+    outcome = numbers(campaign)
+    assert campaign.status == Campaign.Status.PAUSED
+    assert outcome["sent"] == len(sink.mails) <= 10 + 2 * CONNECTIONS
+    assert "in_doubt" not in outcome
+    sink.on_body = lambda who, count: None
+
+    campaigns.resume(campaign.pk)
+    finish(campaign)
+
+    assert numbers(campaign) == {"sent": PEOPLE}
+    assert sink.doubled == []
+
+
+def test_a_cancelled_campaign_stops_and_its_sum_balances(sink, started):
+    sink.seconds = 0.02
+    campaign = started(PEOPLE)
+
+    def cancel(who, count):
+        if len(sink.mails) == 10:
+            aside(lambda: campaigns.cancel(campaign.pk))
+
+    sink.on_body = cancel
+    send(campaign)
+
+    outcome = numbers(campaign)
+    assert campaign.status == Campaign.Status.CANCELLED
+    assert outcome["sent"] == len(sink.mails)
+    assert outcome["pending"] == PEOPLE - outcome["sent"]
+
+
+def test_two_workers_never_share(sink, started, worker):
+    sink.seconds = 0.01
+    campaign = started(200)
+
+    workers = [worker(campaign), worker(campaign)]
+    for process in workers:
+        process.wait(40)
+    campaigns.finish_complete()
+
+    assert numbers(campaign) == {"sent": 200}
+    assert sink.doubled == []
+    results = [process.stdout.read() for process in workers]
+    assert all("sent=0" not in result for result in results)
+
+
+def test_a_broken_database_connection_loses_nothing(sink, started, settings):
+    """As a restart of PostgreSQL does it: all connections go, more than once."""
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.02
+    campaign = started(PEOPLE)
+    cut, ours = [], connection_pid()
+
+    def cut_off(who, count):
+        if len(sink.mails) in (10, 30) and len(sink.mails) not in cut:
+            cut.append(len(sink.mails))
+            aside(lambda: terminate_all_but(ours))
+
+    sink.on_body = cut_off
+    finish(campaign)
+
+    assert cut == [10, 30]
+    assert sink.doubled == []
+    assert numbers(campaign) == {"sent": PEOPLE}
+
+
+def connection_pid() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
+def terminate_all_but(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
+            [pid],
+        )
+
+
+def test_when_the_database_crashed_with_the_journal_everybody_in_hand_is_in_doubt(
+    sink, started, worker, settings
+):
+    """PostgreSQL empties an unlogged table when it comes up after a crash."""
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.05
+    campaign = started(PEOPLE)
+    process = worker(campaign)
+    sink.wait_for(12)
+    process.kill()
+    process.wait()
+    Handover.objects.all().delete()
+    let_leases_end()
+
+    finish(campaign)
+
+    outcome = numbers(campaign)
+    assert sink.doubled == []
+    assert outcome["sent"] + outcome["in_doubt"] == PEOPLE
+    assert campaign.deliveries.filter(reason__startswith="The database crashed").exists()
+
+
+def test_a_batch_that_kills_its_workers_is_set_aside_and_can_be_tried_again(sink, started):
+    campaign = started(3)
+    Batch.objects.update(attempts=5)
+
+    send(campaign)
+
+    assert numbers(campaign) == {"pending": 3}
+    assert campaign.status == Campaign.Status.PAUSED
+    assert "stopped their worker" in campaign.waiting_reason
+
+    campaigns.resume(campaign.pk)
+    finish(campaign)
+
+    assert numbers(campaign) == {"sent": 3}
+
+
+def test_a_run_that_stumbles_gives_its_batch_back_and_counts_it(sink, started, monkeypatch):
+    campaign = started(3)
+    monkeypatch.setattr("newsletter.composing.CompiledMessage.render", lambda self, person: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.send(campaign.pk, seconds=20)
+    monkeypatch.undo()
+    assert list(Batch.objects.values_list("state", "attempts")) == [("waiting", 1)]
+
+    finish(campaign)
+
+    assert numbers(campaign) == {"sent": 3}
+
+
+def test_who_is_erased_while_their_mail_is_on_the_way_leaves_no_name(sink, started):
+    campaign = started(1)
+    person = Subscriber.objects.get()
+    sink.on_body = lambda who, count: aside(lambda: erase.erase(person.pk))
+
+    send(campaign)
+
+    assert numbers(campaign) == {"in_doubt": 1}
+    assert campaign.deliveries.get().subscriber_id < 0
+
+
+def test_many_workers_claim_each_batch_once(started, settings):
+    settings.SEND_BATCH_SIZE = 1
+    campaign = started(20)
+
+    def claim(_: int) -> list[int]:
+        import asyncio
+
+        from newsletter.sending import batches, database
+
+        async def take() -> list[int]:
+            db = await database.connect()
+            async with db:
+                claims = [await batches.claim(db, campaign.pk) for _ in range(5)]
+            return [each.batch_id for each in claims]
+
+        return asyncio.run(take())
+
+    with ThreadPoolExecutor(4) as threads:
+        claimed = [batch for found in threads.map(claim, range(4)) for batch in found]
+
+    assert len(claimed) == len(set(claimed)) == 20
