@@ -8,6 +8,7 @@ everything is put together.
 from newsletter.composing import headers
 from newsletter.composing.edition import compile_edition
 from newsletter.composing.frames import default_frame
+from newsletter.composing.links import BadLink
 from newsletter.models import Campaign
 from newsletter.templating import (
     CampaignEnvironment,
@@ -67,6 +68,15 @@ def _check_whole(campaign: Campaign, frame: str | None = None) -> list[TemplateP
         ]
         for environment, source in environments:
             compile_source(environment, source)
+    except BadLink as problem:
+        return [_found_in_body(problem, campaign.body)]
     except TemplateProblem as problem:
         return [TemplateProblem(problem.message, problem.line, problem.field or "body")]
     return []
+
+
+def _found_in_body(problem: BadLink, body: str) -> TemplateProblem:
+    before, found, _ = body.partition(problem.href)
+    if problem.href and found:
+        return TemplateProblem(problem.message, before.count("\n") + 1, "body")
+    return TemplateProblem(problem.message, 0, "body" if not problem.href else "template")

@@ -23,6 +23,7 @@ _HIDDEN = (
     "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;"
     "mso-hide:all"
 )
+_BODY_ENDS = re.compile(r"<!--.*?-->|</body>", re.DOTALL)
 _NO_CONTENT = (
     "The template has no place for the body: write {{ content }} where it goes, outside of any "
     "{% if %} and of comments."
@@ -43,11 +44,11 @@ def build(frame: str, parts: Parts, links: Links) -> str:
     """Return the Jinja2 source of a mail's HTML. Raises TemplateProblem."""
     pieces = _fill(shield.split(frame), parts)
     sheltered = Shield(pieces)
-    html = _inline(sheltered.html())
+    html = _inline(sheltered.html(), sheltered)
     html = links.rewrite(html, sheltered)
-    head, end, tail = html.rpartition("</body>")
+    end = max(match.start() for match in _BODY_ENDS.finditer(html) if match[0] == "</body>")
     pixel = sheltered.word(shield.expression("open_pixel"))
-    return sheltered.restore(f"{head}{pixel}{end}{tail}")
+    return sheltered.restore(f"{html[:end]}{pixel}{html[end:]}")
 
 
 def _fill(frame: list[Piece], parts: Parts) -> list[Piece]:
@@ -71,7 +72,8 @@ def _fill(frame: list[Piece], parts: Parts) -> list[Piece]:
         else:
             filled += _replaced([piece], text)
     if "footer" not in places:
-        filled = _before_body_ends(filled, shield.split(parts.footer))
+        # The parser moves what follows </html> to the end of the body.
+        filled += shield.split(parts.footer)
     return _after_body_begins(filled, _preheader(text["preheader"]))
 
 
@@ -115,14 +117,12 @@ def _preheader(pieces: list[Piece]) -> list[Piece]:
 
 def _after_body_begins(pieces: list[Piece], new: list[Piece]) -> list[Piece]:
     place = shield.Place()
-    in_body = False
     for number, piece in enumerate(pieces if new else []):
         if piece.kind != "text":
             continue
         for match in re.finditer(r"[^>]*>|[^>]+$", piece.source):
             place.read(match[0])
-            in_body = in_body or place.name == "body"
-            if in_body and place.mode == "text" and place.name == "body":
+            if place.name == "body" and place.mode == "text":
                 before, after = piece.source[: match.end()], piece.source[match.end() :]
                 return [
                     *pieces[:number],
@@ -134,16 +134,7 @@ def _after_body_begins(pieces: list[Piece], new: list[Piece]) -> list[Piece]:
     return new + pieces
 
 
-def _before_body_ends(pieces: list[Piece], new: list[Piece]) -> list[Piece]:
-    for number in range(len(pieces) - 1, -1, -1):
-        head, end, tail = pieces[number].source.rpartition("</body>")
-        if pieces[number].kind == "text" and end:
-            before, after = Piece("text", head, 0), Piece("text", end + tail, 0)
-            return [*pieces[:number], before, *new, after, *pieces[number + 1 :]]
-    return pieces + new
-
-
-def _inline(html: str) -> str:
+def _inline(html: str, sheltered: Shield) -> str:
     """Move styles into the elements, because many mail programs read them nowhere else.
 
     Rules that can't be inlined (@media: narrow screens, dark mode) stay in the head.
@@ -152,7 +143,10 @@ def _inline(html: str) -> str:
         keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False, base_url=None
     )
     try:
-        result: str = inliner.inline(html)
+        inlined: str = inliner.inline(html)
     except InlineError as error:
         raise TemplateProblem(f"The styles can't be read ({error}).", 0, "template") from error
-    return result
+    if "<tbody" in html.lower():
+        return inlined
+    # The parser opened it where the first row stands, which may be inside of a loop.
+    return re.sub(rf"((?:<!--{sheltered.token.pattern}-->\s*)+)<tbody>", r"<tbody>\1", inlined)

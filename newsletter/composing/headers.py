@@ -19,7 +19,7 @@ LONGEST_LIST_ID = 255  # characters, RFC 2919
 LONGEST_TEXT = 1_000  # characters of a subject or a name; the rest is cut off
 
 _PRINTABLE = re.compile(r"[ -~]*")
-_ATOMS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _MAILBOX = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>|(?P<bare>[^<>]+)")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9.-]{1,253}")
 # Q-encoding for phrases is the strictest (RFC 2047, 5 (3)), so it serves everywhere.
@@ -53,9 +53,9 @@ def mailbox(text: str) -> Mailbox:
     found = _MAILBOX.fullmatch(text.strip())
     if not found:
         raise BadHeader("it has to look like: Name <name@example.org>")
-    name = re.sub(r'^"(.*)"$', r"\1", found["name"] or "").replace('\\"', '"').strip()
+    name = re.sub(r'^"(.*)"$', r"\1", (found["name"] or "").strip()).replace('\\"', '"')
     try:
-        return Mailbox(name, wire_address(found["address"] or found["bare"]))
+        return Mailbox(name, wire_address(found["address"] or found["bare"] or ""))
     except addresses.BadAddress as error:
         raise BadHeader(str(error)) from None
 
@@ -83,7 +83,7 @@ def address(name: str, value: Mailbox) -> str:
 
 def phrase(text: str, column: int = 0) -> str:
     """Return a display name that starts at `column`: atoms, a quoted string or encoded words."""
-    text = one_line(text)
+    text = " ".join(one_line(text).split())  # one blank between the words of a phrase
     if _PRINTABLE.fullmatch(text) and "=?" not in text and column + len(text) + 2 <= LINE:
         if _ATOMS.fullmatch(text):
             return text

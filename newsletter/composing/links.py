@@ -25,6 +25,15 @@ _ENCODED = re.compile(r"\|\s*(?:urlencode|url_part)\s*$")
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
+class BadLink(TemplateProblem):
+    """An address that can't work in a mail."""
+
+    def __init__(self, href: str, why: str) -> None:
+        shown = href if len(href) <= 60 else f"{href[:60]}…"
+        super().__init__(f"The link “{shown}” can't work in a mail. {why}")
+        self.href = href
+
+
 class Links:
     """The tracked addresses of one mail, in the order of their slots. HTML and text share them."""
 
@@ -43,7 +52,7 @@ class Links:
     def target(
         self, href: str, shield: Shield, escaped: Callable[[str], str] = lambda text: text
     ) -> str:
-        """Return what stands for an address, shielded like the rest. Raises TemplateProblem.
+        """Return what stands for an address, shielded like the rest. Raises BadLink.
 
         `escaped` makes text fit for where it will stand.
         """
@@ -65,7 +74,7 @@ class Links:
         if href.startswith("#") or scheme in _UNTRACKED or href in self._plain:
             return escaped(href)
         if scheme not in ("http", "https"):
-            raise TemplateProblem(_bad(href, "It has to begin with https://, http:// or mailto:."))
+            raise BadLink(href, "It has to begin with https://, http:// or mailto:.")
         url = to_uri(href)
         if url not in self.urls:
             self.urls.append(url)
@@ -73,9 +82,9 @@ class Links:
 
 
 def to_uri(href: str) -> str:
-    """Return an address in ASCII: host in A-labels, the rest percent-encoded. TemplateProblem."""
+    """Return an address in ASCII: host in A-labels, the rest percent-encoded. BadLink."""
     if len(href) > LONGEST:
-        raise TemplateProblem(_bad(href, f"It is longer than {LONGEST:,} characters."))
+        raise BadLink(href, f"It is longer than {LONGEST:,} characters.")
     parts = urlsplit(href)
     try:
         host, port = parts.hostname or "", parts.port
@@ -83,7 +92,7 @@ def to_uri(href: str) -> str:
     except ValueError:
         host = ""
     if not host or parts.username is not None:
-        raise TemplateProblem(_bad(href, "It names no host, or a user besides the host."))
+        raise BadLink(href, "It names no host, or a user besides the host.")
     place = f"[{host}]" if ":" in host else host
     netloc = f"{place}:{port}" if port else place
     return quote(parts._replace(scheme=parts.scheme.lower(), netloc=netloc).geturl(), safe=_SAFE)
@@ -95,11 +104,6 @@ def _splits(href: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _bad(href: str, why: str) -> str:
-    shown = href if len(href) <= 60 else f"{href[:60]}…"
-    return f"The link “{shown}” can't work in a mail. {why}"
 
 
 def _unescape(value: str) -> str:

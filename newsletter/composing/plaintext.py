@@ -46,6 +46,7 @@ class _Writer(HTMLParser):
         self._lists: list[int | None] = []  # the number of the last item, None without numbers
         self._hrefs: list[tuple[str, int]] = []  # open links, and where their text begins
         self._quotes = 0
+        self._marked = False  # the item of a list has its mark, and no text yet
 
     def text(self) -> str:
         """Return what was written."""
@@ -58,7 +59,8 @@ class _Writer(HTMLParser):
             self._skipped += 1
         if tag in _CELLS and not self._at_line_start():
             self._blank = True
-        self._break(_BLOCKS.get(tag, 0) if not (tag in ("ul", "ol") and self._lists) else 1)
+        if not self._marked:
+            self._break_around(tag)
         begin = getattr(self, f"_begin_{tag}", None)
         if begin is not None:
             begin(values)
@@ -70,7 +72,7 @@ class _Writer(HTMLParser):
         end = getattr(self, f"_end_{tag}", None)
         if end is not None:
             end()
-        self._break(_BLOCKS.get(tag, 0) if not (tag in ("ul", "ol") and self._lists) else 1)
+        self._break_around(tag)
 
     def handle_data(self, data: str) -> None:
         """Write text, its blanks collapsed."""
@@ -99,6 +101,7 @@ class _Writer(HTMLParser):
 
     def _begin_hr(self, values: dict[str, str]) -> None:
         self._write("-" * 40)
+        self._break(2)
 
     def _begin_img(self, values: dict[str, str]) -> None:
         if values.get("alt", "").strip():
@@ -140,7 +143,7 @@ class _Writer(HTMLParser):
             self._lists[-1] += 1
             mark = f"{self._lists[-1]}."
         self._write("  " * (len(self._lists) - 1) + mark)
-        self._blank = True
+        self._blank = self._marked = True
 
     def _begin_blockquote(self, values: dict[str, str]) -> None:
         self._quotes += 1
@@ -154,10 +157,14 @@ class _Writer(HTMLParser):
     def _end_pre(self) -> None:
         self._kept = max(0, self._kept - 1)
 
+    def _break_around(self, tag: str) -> None:
+        inner_list = tag in ("ul", "ol") and self._lists
+        self._break(1 if inner_list else _BLOCKS.get(tag, 0))
+
     def _break(self, count: int) -> None:
         if count:
             self._due = max(self._due, count)
-            self._blank = False
+            self._blank = self._marked = False
 
     def _flush(self) -> None:
         if self._due:
@@ -177,6 +184,6 @@ class _Writer(HTMLParser):
             self._out.append("> " * self._quotes)
         elif self._blank and not self._ended:
             self._out.append(" ")
-        self._blank = False
+        self._blank = self._marked = False
         self._out.append(text)
         self._ended = len(text) - len(text.rstrip("\n"))

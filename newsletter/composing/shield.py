@@ -104,7 +104,7 @@ class Shield:
         self.tags: list[Piece] = []
         self.token = re.compile(rf"{self.mark}n(\d+)z")
         self._put_back = re.compile(
-            rf"(?:<!--|&lt;!--)?{self.mark}n(\d+)z(?:(a)=\"\"|a)?(?:-->|--&gt;)?"
+            rf"(?:<!--|&lt;!--)?{self.mark}n(\d+)(?:z|y(?:=\"\")?)(?:-->|--&gt;)?"
         )
         self._brace = re.compile(rf"\{{(?=[{{%#]|{self.mark})")
 
@@ -125,7 +125,7 @@ class Shield:
             elif place.wants_comment(piece):
                 word = f"<!--{word}-->"
             elif place.mode == "tag":
-                word += "a"  # an attribute's name: parsers add ="" to it
+                word = f"{word[:-1]}y"  # an attribute's name: parsers add ="" to it
             out.append(word)
         return "".join(out)
 

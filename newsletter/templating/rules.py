@@ -115,12 +115,9 @@ def _field(node: nodes.Getattr | nodes.Getitem) -> str | None:
 
 
 def _unknown(name: str, line: int, known: set[str], hint: str = "") -> TemplateProblem:
-    close = get_close_matches(name, known, n=1)
-    advice = (
-        f" Did you mean “{close[0]}”?"
-        if close
-        else hint or f" These are known: {', '.join(sorted(known))}."
-    )
+    close = get_close_matches(name, known, n=1, cutoff=0.75)
+    advice = f" Did you mean “{close[0]}”?" if close else ""
+    advice += hint or ("" if close else f" These are known: {', '.join(sorted(known))}.")
     return TemplateProblem(f"“{name}” is not known.{advice}", line)
 
 
