@@ -34,10 +34,17 @@ View = Callable[..., HttpResponse]
 # RFC 8058: the whole body of the POST that a mail program makes by itself.
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
-TRACKING_HINTS = {
-    TrackingChoice.OFF: "No pictures that report back, and plain links.",
-    TrackingChoice.AGGREGATE: "We learn how many people read and click, never who.",
-    TrackingChoice.INDIVIDUAL: "We see what you open and click, and when.",
+# As the person reads it: what each choice is called, and what it means.
+TRACKING_CHOICES = {
+    TrackingChoice.OFF: ("Nothing", "No pictures that report back, and plain links."),
+    TrackingChoice.AGGREGATE: (
+        "Counted, without my name",
+        "We learn how many people read and click, never who.",
+    ),
+    TrackingChoice.INDIVIDUAL: (
+        "Recorded under my name",
+        "We see what you open and click, and when.",
+    ),
 }
 
 
@@ -177,10 +184,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         "address": _masked(subscriber.email),
         "lists": _choices(subscriber),
         "suppressed": consent.is_suppressed(subscriber),
-        "default_tracking": TrackingChoice(settings.TRACKING_DEFAULT),
-        "tracking_choices": [
-            (choice, choice.label, TRACKING_HINTS[choice]) for choice in TrackingChoice
-        ],
+        "tracking_now": TRACKING_CHOICES[TrackingChoice(settings.TRACKING_DEFAULT)][0],
+        "tracking_choices": [(each, *TRACKING_CHOICES[each]) for each in TrackingChoice],
     }
     return show(request, "preferences", context)
 
