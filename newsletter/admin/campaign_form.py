@@ -47,6 +47,10 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             attributes = self.fields["body"].widget.attrs
             attributes["class"] = f"{attributes.get('class', '')} bs-code"
             attributes |= {"rows": 20, "spellcheck": "true"}
+        if "template" in self.fields:  # without the theme's buttons to add and edit templates here
+            self.fields["template"].widget = getattr(
+                self.fields["template"].widget, "widget", self.fields["template"].widget
+            )
         if "lists" in self.fields:
             self.fields["lists"].required = False  # a draft may be saved before that is decided
 

@@ -13,12 +13,11 @@ from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.decorators import display
 
 from newsletter.admin import preview, reports, sending
 from newsletter.admin.campaign_form import FIELDS, PLACEHOLDERS, CampaignForm
 from newsletter.admin.figures import Figures, figures
-from newsletter.admin.listing import Listing
+from newsletter.admin.listing import Listing, moment
 from newsletter.models import Campaign
 from newsletter.templatetags.broadsheet import home, percent
 
@@ -53,19 +52,19 @@ class CampaignAdmin(Listing):
             changelist.result_list = campaigns
         return response
 
-    @display(description="Campaign", ordering="subject")
+    @admin.display(description="Campaign", ordering="subject")
     def title(self, campaign: Campaign) -> SafeString:
         """Link to where the campaign is looked after."""
         return format_html(
             '<a class="bs-strong bs-break" href="{}">{}</a>', home(campaign), campaign.subject
         )
 
-    @display(description="Status", ordering="status")
+    @admin.display(description="Status", ordering="status")
     def state(self, campaign: Campaign) -> SafeString:
         """Show the status."""
         return render_to_string("broadsheet/status.html", {"campaign": campaign})
 
-    @display(description="Sent")
+    @admin.display(description="Sent")
     def progress(self, campaign: Any) -> SafeString | str:
         """Show how many of how many."""
         numbers: Figures = campaign.figures
@@ -73,20 +72,20 @@ class CampaignAdmin(Listing):
             return "–"
         return render_to_string("broadsheet/sent.html", {"figures": numbers})
 
-    @display(description="Opened")
+    @admin.display(description="Opened")
     def opened(self, campaign: Any) -> str:
         """Show the open rate."""
         return percent(campaign.figures.open_rate) if campaign.figures.sent else "–"
 
-    @display(description="Clicked")
+    @admin.display(description="Clicked")
     def clicked(self, campaign: Any) -> str:
         """Show the click rate."""
         return percent(campaign.figures.click_rate) if campaign.figures.sent else "–"
 
-    @display(description="When", ordering="id")
-    def when(self, campaign: Campaign) -> Any:
+    @admin.display(description="When", ordering="id")
+    def when(self, campaign: Campaign) -> SafeString | str:
         """Show when it was started, or will be, or was written."""
-        return campaign.started_at or campaign.scheduled_at or campaign.created_at
+        return moment(campaign.started_at or campaign.scheduled_at or campaign.created_at)
 
     # --- the form -----------------------------------------------------------------------
 

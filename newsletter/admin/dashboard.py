@@ -1,10 +1,11 @@
 """The first page: how things stand, and what to do next. Cheap at a million subscribers."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import Truncator
 
 from newsletter.admin.figures import Figures, figures
 from newsletter.admin.paginator import bounded_count
@@ -12,32 +13,55 @@ from newsletter.models import Campaign
 from subscribers.models import MailingList, Organisation, Subscriber, Subscription
 
 RECENT = 8  # campaigns in the table and the chart
+GOING = {Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.SCHEDULED}
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the dashboard shows to the page's context (named in settings.UNFOLD)."""
-    subscribers = bounded_count(Subscriber.objects.all())
-    recent = list(Campaign.objects.order_by("-id")[:RECENT])
-    numbers = figures(recent)
-    rows = [{"campaign": campaign, "figures": numbers[campaign.pk]} for campaign in recent]
-    started = [row for row in rows if row["campaign"].started_at]
-    steps = first_steps(bool(subscribers[0]), bool(started))
+    people = _people() if request.user.has_perm("subscribers.view_subscriber") else {}
+    sent = _campaigns() if request.user.has_perm("newsletter.view_campaign") else {}
+    steps = []
+    if people and sent and request.user.has_perm("newsletter.add_campaign"):
+        steps = first_steps(bool(people["subscribers"][0]), sent["last"] is not None)
     return {
         **context,
         "title": "Dashboard",
-        "subscribers": subscribers,
-        "active": bounded_count(Subscription.objects.filter(status=Subscription.Status.ACTIVE)),
-        "lists": MailingList.objects.count(),
-        "sent_campaigns": Campaign.objects.filter(status=Campaign.Status.FINISHED).count(),
-        "last": started[0] if started else None,
-        "going": [row for row in rows if row["campaign"].status in GOING],
-        "recent": rows,
-        "chart": rates_chart(started),
+        **people,
+        **sent,
         "steps": steps if not all(step["done"] for step in steps) else [],
     }
 
 
-GOING = {Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.SCHEDULED}
+def _people() -> dict[str, Any]:
+    """Return how many there are (four queries)."""
+    return {
+        "subscribers": bounded_count(Subscriber.objects.all()),
+        "active": bounded_count(Subscription.objects.filter(status=Subscription.Status.ACTIVE)),
+        "lists": MailingList.objects.count(),
+    }
+
+
+def _campaigns() -> dict[str, Any]:
+    """Return what is going on and what was sent lately (four queries)."""
+    recent = list(Campaign.objects.order_by("-id")[:RECENT])
+    numbers = figures(recent)
+    rows = [Row(campaign, numbers[campaign.pk]) for campaign in recent]
+    started = [row for row in rows if row.campaign.started_at]
+    return {
+        "sent_campaigns": Campaign.objects.filter(status=Campaign.Status.FINISHED).count(),
+        "last": started[0] if started else None,
+        "going": [row for row in rows if row.campaign.status in GOING],
+        "recent": rows,
+        "shows_campaigns": True,
+        "chart": rates_chart(started),
+    }
+
+
+class Row(NamedTuple):
+    """A campaign with its figures."""
+
+    campaign: Campaign
+    figures: Figures
 
 
 def first_steps(people: bool, started: bool) -> list[dict[str, Any]]:
@@ -76,19 +100,25 @@ def first_steps(people: bool, started: bool) -> list[dict[str, Any]]:
     ]
 
 
-def rates_chart(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+def rates_chart(rows: list[Row]) -> dict[str, Any] | None:
     """Return the chart of open and click rates, oldest first; None below two campaigns."""
     if len(rows) < 2 or settings.TRACKING_DEFAULT == "off":
         return None
-    ordered: list[tuple[Campaign, Figures]] = [
-        (row["campaign"], row["figures"]) for row in reversed(rows)
-    ]
+    ordered = rows[::-1]
     return {
         "type": "bar",
-        "labels": [campaign.subject[:24] for campaign, _ in ordered],
+        "labels": [Truncator(row.campaign.subject).chars(24) for row in ordered],
         "unit": "%",
         "series": [
-            {"label": "Opened", "colour": "open", "data": [f.open_rate for _, f in ordered]},
-            {"label": "Clicked", "colour": "click", "data": [f.click_rate for _, f in ordered]},
+            {
+                "label": "Opened",
+                "colour": "open",
+                "data": [row.figures.open_rate for row in ordered],
+            },
+            {
+                "label": "Clicked",
+                "colour": "click",
+                "data": [row.figures.click_rate for row in ordered],
+            },
         ],
     }

@@ -49,25 +49,24 @@ class Figures:
 def figures(campaigns: Iterable[Campaign]) -> dict[int, Figures]:
     """Return the figures of each campaign by its id."""
     sizes = {campaign.pk: campaign.audience_size for campaign in campaigns}
-    outcomes = {
-        row["campaign_id"]: row
-        for row in Batch.objects.filter(campaign_id__in=sizes)
-        .values("campaign_id")
-        .annotate(**{f"{name}_sum": Sum(name) for name in OUTCOMES})
-    }
+    sums = (
+        Batch.objects.filter(campaign_id__in=sizes)
+        .values_list("campaign_id")
+        .annotate(*(Sum(name) for name in OUTCOMES))
+    )
+    outcomes = {pk: dict(zip(OUTCOMES, counts, strict=True)) for pk, *counts in sums}
     totals = overview(sizes)
-    return {pk: _figures(size, outcomes.get(pk), totals[pk]) for pk, size in sizes.items()}
+    return {pk: _figures(size, outcomes.get(pk, {}), totals[pk]) for pk, size in sizes.items()}
 
 
-def _figures(size: int, outcome: dict[str, int] | None, totals: Totals) -> Figures:
-    counts = {name: outcome[f"{name}_sum"] for name in OUTCOMES} if outcome else {}
+def _figures(size: int, outcomes: dict[str, int], totals: Totals) -> Figures:
     return Figures(
         audience=size,
         readers=totals.unique_opens,
         clickers=totals.unique_clicks,
         opens=totals.opens,
         clicks=totals.clicks,
-        **counts,
+        **outcomes,
     )
 
 

@@ -25,10 +25,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from newsletter.admin.listing import Listing, badge
+from newsletter.admin.listing import Listing, badge, moment
 from newsletter.admin.pages import page, permitted
 from subscribers import importing
 from subscribers.models import Import, MailingList
@@ -150,30 +149,30 @@ class ImportAdmin(Listing):
             *super().get_urls(),
         ]
 
-    @display(description="File")
+    @admin.display(description="File")
     def file(self, job: Import) -> SafeString:
         """Show the file's name."""
         return format_html('<strong class="bs-break">{}</strong>', job.file_name)
 
-    @display(description="Status", ordering="status")
+    @admin.display(description="Status", ordering="status")
     def state(self, job: Import) -> SafeString:
         """Show the status."""
         return badge(job.get_status_display(), STATUS_COLOURS[Import.Status(job.status)])
 
-    @display(description="Added")
+    @admin.display(description="Added")
     def added_people(self, job: Import) -> str:
         """Show how many are new."""
         return intcomma(job.added)
 
-    @display(description="Refused")
+    @admin.display(description="Refused")
     def refused_rows(self, job: Import) -> str:
         """Show how many rows were refused."""
         return intcomma(job.refused)
 
-    @display(description="Begun", ordering="id")
-    def begun(self, job: Import) -> Any:
+    @admin.display(description="Begun", ordering="id")
+    def begun(self, job: Import) -> SafeString | str:
         """Show when the file was handed in."""
-        return job.created_at
+        return moment(job.created_at)
 
 
 def numbers(job: Import) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from newsletter.admin.consenting import by_staff
-from newsletter.admin.listing import Listing, ReadOnly, badge
+from newsletter.admin.listing import Listing, ReadOnly, badge, moment
 from subscribers import addresses, consent, suppression
 from subscribers.models import ConsentRecord, Subscriber, Suppression
 
@@ -87,7 +86,8 @@ class SuppressionAdmin(Listing):
         """Suppress by the function that also ends subscriptions and writes the ledger."""
         reason = Suppression.Reason(form.cleaned_data["reason"])
         consent.suppress(form.cleaned_data["email"], reason, origin=by_staff(request))
-        obj.pk = Suppression.objects.get(email_hash=obj.email_hash).pk
+        stored = Suppression.objects.get(email_hash=obj.email_hash)
+        obj.pk, obj.created_at = stored.pk, stored.created_at
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -105,20 +105,20 @@ class SuppressionAdmin(Listing):
         """Ask for the address when adding, show the rest later."""
         return ("email", "reason") if obj is None else ("label", "reason", "created_at")
 
-    @display(description="Suppression")
+    @admin.display(description="Suppression")
     def label(self, entry: Suppression) -> SafeString:
         """Show a short form of the hash, to tell rows apart."""
         return format_html('<span class="bs-mono">{}…</span>', bytes(entry.email_hash).hex()[:12])
 
-    @display(description="Reason", ordering="reason")
+    @admin.display(description="Reason", ordering="reason")
     def why(self, entry: Suppression) -> SafeString:
         """Show the reason."""
         return badge(entry.get_reason_display(), REASON_COLOURS[Suppression.Reason(entry.reason)])
 
-    @display(description="Since", ordering="id")
-    def since(self, entry: Suppression) -> Any:
+    @admin.display(description="Since", ordering="id")
+    def since(self, entry: Suppression) -> SafeString | str:
         """Show when it was added."""
-        return entry.created_at
+        return moment(entry.created_at)
 
 
 @admin.register(ConsentRecord)
@@ -161,12 +161,12 @@ class ConsentRecordAdmin(ReadOnly):
         people = Subscriber.objects.filter(email_key=key).values("id")
         return queryset.filter(subscriber_id__in=people), False
 
-    @display(description="Recorded", ordering="id")
-    def recorded(self, record: ConsentRecord) -> Any:
+    @admin.display(description="Recorded", ordering="id")
+    def recorded(self, record: ConsentRecord) -> SafeString | str:
         """Show the moment."""
-        return record.recorded_at
+        return moment(record.recorded_at)
 
-    @display(description="What changed")
+    @admin.display(description="What changed")
     def action_taken(self, record: ConsentRecord) -> SafeString:
         """Show the change."""
         action = ConsentRecord.Action(record.action)
@@ -178,7 +178,7 @@ class ConsentRecordAdmin(ReadOnly):
         person = Subscriber.objects.filter(pk=OuterRef("subscriber_id"))
         return queryset.annotate(email=Subquery(person.values("email")))
 
-    @display(description="Subscriber")
+    @admin.display(description="Subscriber")
     def who(self, record: Any) -> SafeString | str:
         """Link to the person; after erasure there is a number only."""
         if record.email is None:

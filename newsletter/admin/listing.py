@@ -1,5 +1,6 @@
 """What all our lists of rows share: bounded cost, no bulk deletion, and badges."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -50,6 +51,17 @@ class ReadOnly(Listing):
 def badge(text: object, colour: str = "") -> SafeString:
     """Return a pill with `text` (escaped); colours: green, amber, red, blue, accent."""
     return format_html('<span class="bs-badge bs-badge--{}">{}</span>', colour or "grey", text)
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """Return a moment; the page's script says it in the reader's own time zone."""
+    if at is None:
+        return "–"
+    return format_html(
+        '<time class="bs-nowrap" data-local datetime="{}">{}</time>',
+        at.isoformat(),
+        at.strftime("%d %b %Y, %H:%M"),
+    )
 
 
 def person(title: str, below: str = "") -> SafeString:

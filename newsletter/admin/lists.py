@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from newsletter.admin.listing import Listing, badge
 from subscribers.models import MailingList, Subscription
@@ -67,42 +66,42 @@ class MailingListAdmin(Listing):
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or not obj.subscriptions.exists())
 
-    @display(description="Name", ordering="name")
+    @admin.display(description="Name", ordering="name")
     def title(self, mailing_list: MailingList) -> SafeString:
         """Show the name, and whether it belongs to the demonstration."""
         mark = badge("Demo", "accent") if mailing_list.is_demo else ""
         return format_html("<strong>{}</strong> {}", mailing_list.name, mark)
 
-    @display(description="Visibility")
+    @admin.display(description="Visibility")
     def visible(self, mailing_list: MailingList) -> SafeString:
         """Show whether it has a sign-up page."""
         if mailing_list.visibility == MailingList.Visibility.PUBLIC:
             return badge("Public", "blue")
         return badge("Private")
 
-    @display(description="Opt-in")
+    @admin.display(description="Opt-in")
     def joining(self, mailing_list: MailingList) -> SafeString:
         """Show how people join."""
         if mailing_list.opt_in == MailingList.OptIn.DOUBLE:
             return badge("Double", "green")
         return badge("Single", "amber")
 
-    @display(description="Active", ordering="active_people")
+    @admin.display(description="Active", ordering="active_people")
     def active(self, mailing_list: Any) -> SafeString:
         """Show who may be written to."""
         return _people(mailing_list, "active", mailing_list.active_people)
 
-    @display(description="Pending", ordering="pending_people")
+    @admin.display(description="Pending", ordering="pending_people")
     def pending(self, mailing_list: Any) -> SafeString:
         """Show who has not confirmed."""
         return _people(mailing_list, "pending", mailing_list.pending_people)
 
-    @display(description="Left", ordering="left_people")
+    @admin.display(description="Left", ordering="left_people")
     def left(self, mailing_list: Any) -> SafeString:
         """Show who has left."""
         return _people(mailing_list, "unsubscribed", mailing_list.left_people)
 
-    @display(description="Sign-up page")
+    @admin.display(description="Sign-up page")
     def page(self, mailing_list: MailingList) -> SafeString | str:
         """Link to the public page."""
         url = sign_up_url(mailing_list)

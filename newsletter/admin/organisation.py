@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
@@ -14,6 +15,7 @@ from subscribers.models import Organisation
 class OrganisationAdmin(ModelAdmin):  # type: ignore[misc]
     """Edit the one row; the list leads straight to it."""
 
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     compressed_fields = True
     warn_unsaved_form = True
     fieldsets = (

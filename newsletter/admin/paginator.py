@@ -33,7 +33,7 @@ class EstimatedPaginator(Paginator):  # type: ignore[type-arg]
         return bounded_count(self.object_list)  # type: ignore[arg-type]
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """Return the number of rows, or about."""
         return self._counted[0]
 
@@ -43,6 +43,6 @@ class EstimatedPaginator(Paginator):  # type: ignore[type-arg]
         return self._counted[1]
 
     @property
-    def num_pages(self) -> int:  # type: ignore[override]
+    def num_pages(self) -> int:
         """Return the number of pages that can be opened."""
         return min(super().num_pages, LAST_PAGE)

@@ -96,11 +96,14 @@ def urls() -> list[URLPattern]:
 
 
 def _answer(request: HttpRequest, campaign: Campaign) -> JsonResponse:
+    if "_check" in request.POST:  # in a process of its own, so it is asked for less often
+        return _problems(composing.check(campaign))
     person = chosen_person(request)
     try:
         made = composing.preview(campaign, person)
     except composing.TemplateProblem as problem:
-        return JsonResponse({"problems": [_words(problem)]})
+        # The check reads each text by itself, so it knows the line in that text.
+        return _problems(composing.check(campaign) or [problem])
     return JsonResponse(
         {
             "problems": [],
@@ -112,6 +115,10 @@ def _answer(request: HttpRequest, campaign: Campaign) -> JsonResponse:
             "text": made.text,
         }
     )
+
+
+def _problems(found: list[composing.TemplateProblem]) -> JsonResponse:
+    return JsonResponse({"problems": [_words(problem) for problem in found]})
 
 
 def _words(problem: composing.TemplateProblem) -> str:

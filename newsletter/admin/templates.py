@@ -11,11 +11,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.decorators import display
 
 from newsletter import composing
 from newsletter.admin import preview
-from newsletter.admin.listing import Listing, badge
+from newsletter.admin.listing import Listing, badge, moment
 from newsletter.admin.pages import permitted
 from newsletter.models import Template
 
@@ -57,7 +56,7 @@ class TemplateAdmin(Listing):
 
     form = TemplateForm
     change_form_template = "admin/newsletter/template/change_form.html"
-    list_display = ("title", "kind", "used", "changed_at")
+    list_display = ("title", "kind", "used", "changed")
     search_fields = ("name",)
     fields = ("name", "description", "is_default", "html")
 
@@ -71,7 +70,7 @@ class TemplateAdmin(Listing):
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (obj and obj.is_builtin)
 
-    @display(description="Template", ordering="name")
+    @admin.display(description="Template", ordering="name")
     def title(self, template: Template) -> SafeString:
         """Show name and description."""
         return format_html(
@@ -80,15 +79,20 @@ class TemplateAdmin(Listing):
             template.description,
         )
 
-    @display(description="Kind")
+    @admin.display(description="Kind")
     def kind(self, template: Template) -> SafeString:
         """Show whether it came with the product."""
         return badge("Built in", "blue") if template.is_builtin else badge("Own")
 
-    @display(description="Default", ordering="is_default")
+    @admin.display(description="Default", ordering="is_default")
     def used(self, template: Template) -> SafeString | str:
         """Show whether campaigns without a template get this one."""
         return badge("Default", "green") if template.is_default else ""
+
+    @admin.display(description="Changed", ordering="changed_at")
+    def changed(self, template: Template) -> SafeString | str:
+        """Show when it was last stored."""
+        return moment(template.changed_at)
 
     def changeform_view(
         self,

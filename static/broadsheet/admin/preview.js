@@ -14,6 +14,7 @@ document.addEventListener("DOMContentLoaded", () => {
     ["from", "subject", "preheader"].map((name) => [name, pane.querySelector(`[data-preview="${name}"]`)]),
   );
   let timer;
+  let checking;
   let asked = 0;
 
   const list = (found) => {
@@ -47,9 +48,19 @@ document.addEventListener("DOMContentLoaded", () => {
       if (turn === asked) stage.classList.remove("bs-busy");
     }
   };
+  /* The thorough check takes longer, so it waits until the typing pauses. */
+  const check = async () => {
+    const turn = asked;
+    const question = new FormData(form);
+    question.set("_check", "1");
+    const answer = await fetch(editor.dataset.previewUrl, { method: "POST", body: question });
+    if (answer.ok && turn === asked) list((await answer.json()).problems);
+  };
   const later = () => {
     clearTimeout(timer);
-    timer = setTimeout(refresh, 400);
+    clearTimeout(checking);
+    timer = setTimeout(refresh, 300);
+    checking = setTimeout(check, 1500);
   };
 
   const visible = () => pane.offsetParent !== null;
