@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import b2a_base64
+from collections.abc import Sequence
 from functools import lru_cache
 
 from django.conf import settings
@@ -52,6 +53,18 @@ class Signer:
     def sign_packed(self, rest: bytes) -> str:
         """Return the token for numbers that `varint` has packed already."""
         return b2a_base64(self.raw(rest), newline=False).translate(_URL_SAFE, b"=").decode()
+
+    def sign_each(self, shared: bytes, rests: Sequence[bytes]) -> list[str]:
+        """Return a token for each of `rests` behind what they share, all packed."""
+        begun = self._state.copy()
+        begun.update(shared)
+        head, copy, tokens = self._head + shared, begun.copy, []
+        for rest in rests:
+            state = copy()
+            state.update(rest)
+            encoded = b2a_base64(head + rest + state.digest(), newline=False)
+            tokens.append(encoded.translate(_URL_SAFE, b"=").decode())
+        return tokens
 
     def raw(self, rest: bytes) -> bytes:
         """Return the bytes of the token for packed numbers, to be spelt in another way."""

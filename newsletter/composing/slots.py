@@ -103,8 +103,4 @@ class Tokens:
         return tokens
 
     def _recording(self, reader: bytes) -> list[str]:
-        sign_click = self._click.sign_packed
-        return [
-            self._open.sign_packed(reader),
-            *[sign_click(reader + link) for link in self._links],
-        ]
+        return [self._open.sign_packed(reader), *self._click.sign_each(reader, self._links)]

@@ -40,3 +40,6 @@ def test_a_signer_makes_the_tokens_that_sign_makes(first, second, third):
     assert Signer("click", first).sign_packed(varint(second)) == signing.sign(
         "click", first, second
     )
+    assert Signer("click", first).sign_each(varint(second), [varint(third)]) == [
+        signing.sign("click", first, second, third)
+    ]
