@@ -50,14 +50,16 @@ class Stack:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.wait_for_line("Password", within)
         self.wait_for_line("Ctrl-C stops", within)
 
     def _read(self) -> None:
         assert self.process and self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip())
 
     @property
     def log(self) -> str:
@@ -97,4 +99,6 @@ class Stack:
         assert self.process
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=90)
+        code = self.process.wait(timeout=90)
+        self._reader.join()
+        return code
