@@ -17,27 +17,30 @@ _LOCK_BATCHES = """
 """
 _STATES = """
     SELECT b.id, b.campaign_id,
-           NOT EXISTS (
+           EXISTS (
                SELECT 1 FROM newsletter_delivery d
                WHERE d.campaign_id = b.campaign_id AND d.subscriber_id = %(person)s
            ),
-           EXISTS (
-               SELECT 1 FROM newsletter_handover h
-               WHERE h.batch_id = b.id AND %(person)s = ANY(h.subscriber_ids)
-           )
+           coalesce(bool_or(%(person)s = ANY(h.accepted_ids)), FALSE),
+           coalesce(bool_or(%(person)s = ANY(h.free_ids)), FALSE),
+           coalesce(bool_or(%(person)s = ANY(h.subscriber_ids)), FALSE)
     FROM newsletter_batch b
+    LEFT JOIN newsletter_handover h ON h.batch_id = b.id
     WHERE b.id = ANY(%(batches)s)
+    GROUP BY b.id
 """
 _LEAVE = """
     UPDATE newsletter_batch
     SET subscriber_ids = array_replace(subscriber_ids, %(person)s::bigint, 0),
-        skipped = skipped + %(skipped)s, in_doubt = in_doubt + %(in_doubt)s
+        sent = sent + %(sent)s, skipped = skipped + %(skipped)s, in_doubt = in_doubt + %(in_doubt)s
     WHERE id = %(batch)s
 """
 _FORGET = """
     UPDATE newsletter_handover
-    SET subscriber_ids = array_replace(subscriber_ids, %(person)s::bigint, 0)
-    WHERE batch_id = %(batch)s AND %(person)s = ANY(subscriber_ids)
+    SET subscriber_ids = array_replace(subscriber_ids, %(person)s::bigint, 0),
+        accepted_ids = array_remove(accepted_ids, %(person)s::bigint),
+        free_ids = array_remove(free_ids, %(person)s::bigint)
+    WHERE batch_id = %(batch)s
 """
 
 
@@ -52,22 +55,27 @@ def erase_subscriber(subscriber_id: int) -> None:
         batch_ids = [batch_id for (batch_id,) in cursor.fetchall()]
         # A statement of its own, which sees what was committed while the first one waited.
         cursor.execute(_STATES, {"person": subscriber_id, "batches": batch_ids})
-        for batch_id, campaign_id, is_pending, is_on_the_wire in cursor.fetchall():
-            status = Delivery.Status.IN_DOUBT if is_on_the_wire else Delivery.Status.SKIPPED
-            if is_pending:
+        for batch_id, campaign_id, has_outcome, *journal in cursor.fetchall():
+            counts = {"sent": 0, "skipped": 0, "in_doubt": 0}
+            if not has_outcome:
+                status = _status(*journal)
+                counts[status] = 1
                 Delivery.objects.create(
                     campaign_id=campaign_id, subscriber_id=subscriber_id, status=status, at=now()
                 )
-            names = {
-                "batch": batch_id,
-                "person": subscriber_id,
-                "skipped": int(is_pending and not is_on_the_wire),
-                "in_doubt": int(is_pending and is_on_the_wire),
-            }
-            cursor.execute(_LEAVE, names)
-            cursor.execute(_FORGET, names)
+            cursor.execute(_LEAVE, {"batch": batch_id, "person": subscriber_id, **counts})
+            cursor.execute(_FORGET, {"batch": batch_id, "person": subscriber_id})
         Deferral.objects.filter(subscriber_id=subscriber_id).delete()
         # Replies of mail servers like to repeat the address.
         Delivery.objects.filter(subscriber_id=subscriber_id).update(
             subscriber_id=-F("id"), reason=""
         )
+
+
+def _status(is_accepted: bool, is_free: bool, is_noted: bool) -> str:
+    """Say what became of somebody without an outcome, as far as the journal knows."""
+    if is_accepted:
+        return Delivery.Status.SENT.value
+    if is_noted and not is_free:
+        return Delivery.Status.IN_DOUBT.value
+    return Delivery.Status.SKIPPED.value

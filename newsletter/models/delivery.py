@@ -60,23 +60,28 @@ class Batch(models.Model):
 
 
 class Handover(models.Model):
-    """The journal: mails about to be handed over, written before their first byte goes out.
+    """The journal: what is about to go out, written before its first byte, and what came back.
 
-    One row holds the mails that one turn of a worker's event loop was about to send. Whoever is
-    named here and has no delivery, when the worker is dead, is in doubt.
+    One row for each turn of a worker's event loop. When the worker is dead, those whom the journal
+    calls accepted were sent to; those it calls free were not; and those who are only noted are in
+    doubt.
 
     The table is unlogged (migration 0002), which PostgreSQL empties when it comes up after a
-    crash. Each claim therefore leaves a row without anybody in it; where that row is missing, the
-    journal was lost, and everybody in the batch without an outcome is in doubt.
+    crash. Each claim therefore leaves a witness. Where that is missing, the journal was lost, and
+    everybody in the batch without an outcome is in doubt.
     """
+
+    WITNESS = -1  # in the place of a person
 
     # No key check: it would cost a look-up on the hottest path, and an orphan is harmless.
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="handovers", db_constraint=False)
     fence = models.IntegerField()
-    subscriber_ids = ArrayField(models.BigIntegerField())
+    subscriber_ids = ArrayField(models.BigIntegerField())  # about to be handed over
+    accepted_ids = ArrayField(models.BigIntegerField(), default=list)  # the server has their mail
+    free_ids = ArrayField(models.BigIntegerField(), default=list)  # the server has it surely not
 
     def __str__(self) -> str:
-        return f"hand-over of {len(self.subscriber_ids)} mails of batch {self.batch_id}"
+        return f"turn {self.pk} of batch {self.batch_id}"
 
 
 class Deferral(models.Model):

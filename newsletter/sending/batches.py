@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from newsletter.composing import Person
-from newsletter.models import Batch, Delivery
+from newsletter.models import Batch, Handover
 from newsletter.sending.database import Connection
 
 # Why somebody of the frozen audience is skipped, as people read it.
@@ -24,6 +24,10 @@ _REASONS = {
     "suppressed": "On the suppression list.",
     "left": "Left the list.",
 }
+
+# Why somebody is in doubt after a takeover.
+STOPPED = "The worker stopped while this mail was on its way."
+CRASHED = "The database crashed, and with it the note of which mails were on their way."
 
 ATTEMPTS = 5  # claims that ended badly, one after the other, before a batch is set aside
 
@@ -52,13 +56,12 @@ class Record:
     outcomes: list[tuple[int, str, str, float]] = field(default_factory=list)
     # (subscriber, how often by now, the reply)
     deferrals: list[tuple[int, int, str]] = field(default_factory=list)
-    freed: list[int] = field(default_factory=list)  # people whom the journal must forget
     settled_rows: list[int] = field(default_factory=list)  # journal rows with nothing open
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.outcomes or self.deferrals or self.freed or self.settled_rows)
+        return not (self.outcomes or self.deferrals or self.settled_rows)
 
 
 # --- claim ----------------------------------------------------------------------------------
@@ -84,11 +87,11 @@ _TAKE = """
     WHERE id = %(batch)s
     RETURNING fence
 """
-# The witness: a journal that has lost this row has lost others too (see Handover).
-_WITNESS = """
-    INSERT INTO newsletter_handover (batch_id, fence, subscriber_ids)
-    VALUES (%(batch)s, %(fence)s, '{}')
-"""
+# A journal that has lost this row has lost others too (see Handover).
+_WITNESS = f"""
+    INSERT INTO newsletter_handover (batch_id, fence, subscriber_ids, accepted_ids, free_ids)
+    VALUES (%(batch)s, %(fence)s, '{{{Handover.WITNESS}}}', '{{}}', '{{}}')
+"""  # noqa: S608  (made of constants)
 
 
 async def claim(db: Connection, campaign_id: int) -> Claim | None:
@@ -121,31 +124,41 @@ async def claim(db: Connection, campaign_id: int) -> Claim | None:
                 return Claim(batch_id, fence)
 
 
-_JOURNAL = """
-    SELECT bool_or(fence = %(old_fence)s AND subscriber_ids = '{}'),
-           (SELECT array_agg(DISTINCT id) FROM newsletter_handover, unnest(subscriber_ids) AS id
-            WHERE batch_id = %(batch)s)
-    FROM newsletter_handover
-    WHERE batch_id = %(batch)s
+_HAS_WITNESS = """
+    SELECT EXISTS (
+        SELECT 1 FROM newsletter_handover
+        WHERE batch_id = %(batch)s AND fence = %(old_fence)s
+          AND subscriber_ids = ARRAY[%(witness)s::bigint]
+    )
 """
-_ALL_OPEN = """
-    SELECT array_agg(id)
-    FROM newsletter_batch b, unnest(b.subscriber_ids) AS id
-    WHERE b.id = %(batch)s
+_WHAT_CAME_OF_IT = """
+    WITH notes AS (
+        SELECT * FROM newsletter_handover WHERE batch_id = %(batch)s
+    ), noted AS (
+        SELECT unnest(subscriber_ids) AS id FROM notes
+        UNION
+        SELECT unnest(subscriber_ids) FROM newsletter_batch
+        WHERE id = %(batch)s AND NOT %(has_witness)s
+    ), accepted AS (
+        SELECT DISTINCT unnest(accepted_ids) AS id FROM notes
+    )
+    SELECT id, 'sent', '', NULL FROM accepted
+    UNION ALL
+    SELECT id, 'in_doubt', %(reason)s, NULL FROM noted
+    WHERE id NOT IN (SELECT id FROM accepted UNION ALL SELECT unnest(free_ids) FROM notes)
 """
 _FORGET = "DELETE FROM newsletter_handover WHERE batch_id = %(batch)s AND fence <= %(fence)s"
 
 
 async def _settle_journal(db: Connection, batch_id: int, old_fence: int, fence: int) -> None:
-    """Say who is in doubt, of a batch whose worker showed no sign of life."""
-    names = {"batch": batch_id, "old_fence": old_fence, "fence": fence}
-    (has_witness, people) = await (await db.execute(_JOURNAL, names)).fetchone() or (None, None)
-    reason = "The worker stopped while this mail was on its way."
-    if not has_witness:
-        (people,) = await (await db.execute(_ALL_OPEN, names)).fetchone() or (None,)
-        reason = "The database crashed, and with it the note of what was on its way."
-    doubtful = [(id, Delivery.Status.IN_DOUBT.value, reason, None) for id in people or []]
-    await _store(db, Claim(batch_id, fence), doubtful)
+    """Say what became of a batch whose worker showed no sign of life, as far as it is known."""
+    names = {"batch": batch_id, "old_fence": old_fence, "witness": Handover.WITNESS}
+    (has_witness,) = await (await db.execute(_HAS_WITNESS, names)).fetchone() or (False,)
+    reason = STOPPED if has_witness else CRASHED
+    names |= {"has_witness": has_witness, "reason": reason}
+    outcomes = await (await db.execute(_WHAT_CAME_OF_IT, names)).fetchall()
+    # Who has an outcome already keeps it.
+    await _store(db, Claim(batch_id, fence), outcomes)
 
 
 # --- people ---------------------------------------------------------------------------------
@@ -250,13 +263,6 @@ _DEFER = """
     ON CONFLICT (batch_id, subscriber_id)
     DO UPDATE SET attempts = EXCLUDED.attempts, reason = EXCLUDED.reason, at = EXCLUDED.at
 """
-_FREE = """
-    UPDATE newsletter_handover
-    SET subscriber_ids = ARRAY(
-        SELECT unnest(subscriber_ids) EXCEPT SELECT unnest(%(people)s::bigint[])
-    )
-    WHERE batch_id = %(batch)s AND fence = %(fence)s AND subscriber_ids && %(people)s::bigint[]
-"""
 _FORGET_ROWS = "DELETE FROM newsletter_handover WHERE id = ANY(%(rows)s)"
 _CLOSE = """
     UPDATE newsletter_batch b
@@ -318,8 +324,6 @@ async def _record(db: Connection, claim: Claim, record: Record) -> bool:
         )
     if record.settled_rows:
         await db.execute(_FORGET_ROWS, {"rows": record.settled_rows})
-    if record.freed:
-        await db.execute(_FREE, {**names, "people": record.freed})
     return True
 
 

@@ -121,6 +121,7 @@ class Engine:
             return
         if outcome.verdict is Verdict.SENT:
             hold.sent(job)
+            self._journal.accepted(job)
             self._result.sent += 1
             for refusal in self._breaker.accepted():
                 self._end(refusal)
@@ -128,8 +129,11 @@ class Engine:
             hold.leave_row(job)
             job.connection = None
             self._ready.appendleft(job)
-        elif not self._breaker.holds_back(outcome):
-            self._end(outcome)
+        else:
+            if outcome.verdict is not Verdict.IN_DOUBT:
+                self._journal.free(job)
+            if not self._breaker.holds_back(outcome):
+                self._end(outcome)
         if hold.is_over:
             self._wake.set()
 
@@ -157,20 +161,20 @@ class Engine:
 
     # --- for the journal ----------------------------------------------------------------
 
-    def _noted(self, hold: Hold, jobs: list[Job], row: Row | None) -> None:
-        if row is None:
-            # Paused, cancelled, or taken over: the end of this run in any case.
+    def _noted(self, hold: Hold, jobs: list[Job], row: Row | None, may_go: bool) -> None:
+        if row is not None:
+            hold.noted(jobs, row)
+        if row is None or (jobs and not may_go):
+            # Taken over, paused or cancelled: the end of this run in any case.
             self._stop(SHUTDOWN_GRACE, has_more=True)
         if hold.is_over:
             self._wake.set()
         for job in jobs:
-            if row is not None:
-                hold.enter_row(job, row)
             connection = job.connection
             if connection is None or job.is_settled:
                 continue
             conversation = connection.conversation
-            answer = conversation.withdraw if row is None else conversation.release
+            answer = conversation.release if may_go else conversation.withdraw
             connection.pump(answer(job))
 
     # --- everything else, in turn -------------------------------------------------------

@@ -73,7 +73,7 @@ class Hold:
         self.is_lost = False
         self.delay = 0.0  # seconds until what is left may be claimed again
         self.open = 0  # jobs without an end
-        self.asked = 0  # jobs that the journal has not answered for
+        self.asked = 0  # what the journal was told, and has not written yet
         self._lease = lease
         self._retries = retries
         self._record = Record()
@@ -93,7 +93,6 @@ class Hold:
         newer, self._record = self._record, record
         record.outcomes += newer.outcomes
         record.deferrals += newer.deferrals
-        record.freed += newer.freed
         record.settled_rows += newer.settled_rows
 
     @property
@@ -131,16 +130,18 @@ class Hold:
 
     def returned(self, job: Job) -> None:
         """The mail was not handed over, and stays pending."""
-        if job.row is not None:
-            self._record.freed.append(job.subscriber_id)
         self._settle(job)
 
-    def enter_row(self, job: Job, row: Row) -> None:
-        """Take note that the journal has a job, which may have ended meanwhile."""
-        self.leave_row(job)
-        job.row = row
-        if job.is_settled:
+    def noted(self, jobs: list[Job], row: Row) -> None:
+        """Take note that the journal has some jobs, which may have ended meanwhile."""
+        for job in jobs:
             self.leave_row(job)
+            job.row = row
+            if job.is_settled:
+                self.leave_row(job)
+        if not jobs:
+            # It only said what came back, which the next record stores.
+            self._record.settled_rows.append(row.id)
 
     def leave_row(self, job: Job) -> None:
         """Take a job out of its journal row."""
