@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 
 from django.conf import settings
+from jinja2 import TemplateSyntaxError
 
 from newsletter.composing import document, footer, headers, markdown, plaintext
 from newsletter.composing.frames import default_frame
 from newsletter.composing.links import Links
 from newsletter.models import Campaign, Edition
-from newsletter.templating import TemplateProblem
+from newsletter.templating import TemplateProblem, explain, rules, text_environment
 from subscribers.models import MailingList, Organisation
 from tracking.models import Link
 
@@ -42,11 +43,13 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
 
     `frame` takes the place of the campaign's template.
     """
+    frame = frame or (campaign.template.html if campaign.template else default_frame())
+    _refuse_unknown_names(campaign, frame)
     organisation = Organisation.current()
     links = Links(plain=[organisation.privacy_url] if organisation.privacy_url else [])
     content = body_html(campaign)
     html = document.build(
-        frame or (campaign.template.html if campaign.template else default_frame()),
+        frame,
         document.Parts(
             content=content,
             footer=footer.html(organisation),
@@ -75,6 +78,22 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
         },
         link_urls=links.urls,
     )
+
+
+def _refuse_unknown_names(campaign: Campaign, frame: str) -> None:
+    """Look at the texts once more: not every campaign comes from a form that checked them."""
+    for name, source, known in (
+        ("subject", campaign.subject, rules.SUBJECT_NAMES),
+        ("preheader", campaign.preheader, rules.SUBJECT_NAMES),
+        ("body", campaign.body, rules.BODY_NAMES),
+        ("template", frame, rules.FRAME_NAMES),
+    ):
+        try:
+            problems = rules.check_names(text_environment.parse(source), known)
+        except (TemplateSyntaxError, TemplateProblem, RecursionError) as error:
+            raise explain(error, name) from error
+        if problems:
+            raise explain(problems[0], name)
 
 
 def freeze(campaign: Campaign) -> Edition:

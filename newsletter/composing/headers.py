@@ -140,22 +140,29 @@ def _encoded_words(text: str, column: int) -> str:
     """
     raw = text.encode("utf-8", "replace")
     quoted = len(raw.decode("latin-1").translate(_Q))
-    letter = "q" if quoted <= (len(raw) + 2) // 3 * 4 else "b"
-    words, gathered = [], ""
+    as_base64 = quoted > (len(raw) + 2) // 3 * 4
+    words, start, used = [], 0, 0
     room = min(WORD, LINE - column) - len("=?utf-8?q??=")
-    for char in text:
-        if gathered and len(_encode(gathered + char, letter)) > room:
-            words.append(gathered)
-            gathered = ""
+    for place, char in enumerate(text):
+        size = len(char.encode("utf-8", "replace")) if as_base64 else _quoted_length(char)
+        if used and used + size > (room // 4 * 3 if as_base64 else room):
+            words.append(text[start:place])
+            start, used = place, 0
             room = WORD - len("=?utf-8?q??=")
-        gathered += char
-    words.append(gathered)
-    return "\r\n ".join(f"=?utf-8?{letter}?{_encode(word, letter)}?=" for word in words)
+        used += size
+    words.append(text[start:])
+    return "\r\n ".join(_encoded_word(word, as_base64) for word in words)
 
 
-def _encode(text: str, letter: str) -> str:
+def _quoted_length(char: str) -> int:
+    return len(_Q[ord(char)]) if char.isascii() else 3 * len(char.encode("utf-8", "replace"))
+
+
+def _encoded_word(text: str, as_base64: bool) -> str:
     raw = text.encode("utf-8", "replace")
-    return b64encode(raw).decode() if letter == "b" else raw.decode("latin-1").translate(_Q)
+    if as_base64:
+        return f"=?utf-8?b?{b64encode(raw).decode()}?="
+    return f"=?utf-8?q?{raw.decode('latin-1').translate(_Q)}?="
 
 
 def list_id(name: str, identifier: str) -> str:

@@ -81,6 +81,22 @@ def test_what_the_law_and_the_standards_ask_for_is_there(organisation, frame):
     assert len(parts(mail.data)[1].encode()) < 30_000  # Gmail clips at 102 KB
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("subject", "{{ nobody }}"),
+        ("body", "\n{{ link_7 }}"),
+        ("preheader", "{{"),
+        ("body", "{% if"),
+    ],
+)
+def test_a_campaign_that_no_form_checked_is_refused_at_its_start(field, text):
+    with pytest.raises(composing.TemplateProblem) as caught:
+        composing.freeze(make(**{field: text}))
+
+    assert caught.value.field == field
+
+
 def test_links_are_stored_once_in_the_order_of_their_slots(organisation):
     edition = composing.freeze(make())
 
