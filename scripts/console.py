@@ -16,7 +16,7 @@ class Console:
 
     def __init__(self) -> None:
         self.broken = False
-        self.quiet = False  # the launcher says nothing of its own: another program has the word
+        self._stream = sys.stdout
         self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._names: dict[str, str] = {}
 
@@ -26,8 +26,12 @@ class Console:
 
     def say(self, text: str) -> None:
         """Print what the launcher itself has to say."""
-        if not self.quiet:
+        if self._stream is sys.stdout:
             self.line(_LAUNCHER, text)
+
+    def step_aside(self) -> None:
+        """Leave standard output to another program: what children say goes to standard error."""
+        self._stream = sys.stderr
 
     def plain(self, text: str) -> None:
         """Print text as it is, for programs to read."""
@@ -54,11 +58,11 @@ class Console:
         if self.broken:
             return
         try:
-            sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "utf-8", "replace"))
-            sys.stdout.buffer.flush()
+            self._stream.buffer.write(text.encode(self._stream.encoding or "utf-8", "replace"))
+            self._stream.buffer.flush()
         except OSError:  # the reader of our output went away
             self.broken = True
             # What is still in the buffer would fail again when Python ends.
             nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, sys.stdout.fileno())
+            os.dup2(nothing, self._stream.fileno())
             os.close(nothing)

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
         os.execv(command[0], command)
 
     def story(run_dir: Path, supervisor: Supervisor) -> int:
-        supervisor.console.quiet = True
+        supervisor.console.step_aside()
         servers = services.choose(run_dir)
         variables = installation.compose(run_dir, servers.variables())
         services.start(servers, supervisor)

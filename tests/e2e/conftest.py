@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.browser import find_browser
 from tests.e2e.stack import Stack
+from tests.launcher.launched import open_folder
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -20,12 +21,13 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """`make run` on private servers, with its demonstration."""
-    running = Stack(tmp_path_factory.mktemp("run"))
-    running.start()
-    yield running
-    assert running.stop() == 0
+    with open_folder() as folder:
+        running = Stack(folder / "run")
+        running.start()
+        yield running
+        assert running.stop() == 0
 
 
 @pytest.fixture(scope="session")
