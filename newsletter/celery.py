@@ -18,13 +18,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@signals.worker_ready.connect  # type: ignore[untyped-decorator]  # Celery has no types
+@signals.worker_ready.connect
 def _worker_is_ready(**_: Any) -> None:
     """Tell the starter: the pool runs and the broker is connected."""
     readiness.announce()
 
 
-@signals.beat_init.connect  # type: ignore[untyped-decorator]
+@signals.beat_init.connect
 def _beat_is_ready(**_: Any) -> None:
     """Tell the starter, once the broker has answered beat as well."""
     with app.connection_for_write() as connection:
