@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tracking import packs, spool, stream
+from tracking.looping import Loop
 from tracking.packs import Hit
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Recorder:
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._storing = asyncio.ensure_future(self._store())
-        self._watching = asyncio.ensure_future(self._watch())
+        self._watching = Loop(self._watch, CHECK_EVERY)
 
     def record(self, hit: Hit) -> asyncio.Future[None]:
         """Store a hit. Await the answer before the reader is told anything."""
@@ -50,8 +51,7 @@ class Recorder:
         self._is_closing = True
         self._arrived.set()
         await self._storing
-        self._watching.cancel()
-        await asyncio.gather(self._watching, return_exceptions=True)
+        await self._watching.stop(within=2)
         await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.seal)
         self._disk.shutdown()
         with contextlib.suppress(*stream.AWAY):
@@ -90,18 +90,18 @@ class Recorder:
 
     async def _watch(self) -> None:
         """Look after the stream: is it back, is it full, is there anything left over to replay?"""
-        while True:
-            try:
-                await self._stream.check()
-                if not self.is_stream_there:
-                    logger.warning("the event stream takes hits again")
-                self.is_stream_there = True
-                await self._replay()
-            except stream.AWAY as error:
-                self._note_away(error)
-            except OSError:
-                logger.exception("the spool in %s can't be replayed", self._folder)
-            await asyncio.sleep(CHECK_EVERY)
+        try:
+            await self._stream.check()
+        except stream.AWAY as error:
+            self._note_away(error)
+            return
+        if not self.is_stream_there:
+            logger.warning("the event stream takes hits again")
+        self.is_stream_there = True
+        try:
+            await self._replay()
+        except stream.AWAY as error:
+            logger.warning("the spool in %s must wait: %s", self._folder, error)
 
     async def _replay(self) -> None:
         if spool.is_empty(self._folder):

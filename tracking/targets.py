@@ -25,6 +25,8 @@ from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tracking.looping import Loop
+
 logger = logging.getLogger(__name__)
 
 LONGEST = 8192  # characters of an address
@@ -107,7 +109,8 @@ class Targets:
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
-        self._listening = asyncio.ensure_future(self._listen())
+        self._is_warm = False
+        self._listening = Loop(self._listen, LISTEN_EVERY)
 
     def recall(self, link_id: int) -> str | None:
         """Return the address of a link that is in memory."""
@@ -132,8 +135,7 @@ class Targets:
 
     async def close(self) -> None:
         """Close the connections."""
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        await self._listening.stop(within=2)
         with contextlib.suppress(redis.RedisError, OSError):
             await self._redis.aclose()
 
@@ -192,16 +194,14 @@ class Targets:
         await self._redis.hset(key(campaign_id), str(link_id), url)
 
     async def _listen(self) -> None:
-        """Fill the memory from PostgreSQL once, then from Redis as campaigns are published."""
-        try:
-            async with asyncio.timeout(10 * TIMEOUT):
-                self._learn(await _newest())
-        except (psycopg.Error, OSError) as error:
-            logger.warning("link targets: PostgreSQL is away (%s)", type(error).__name__)
-        while True:
-            with contextlib.suppress(redis.RedisError, OSError):
-                await self._learn_published()
-            await asyncio.sleep(LISTEN_EVERY)
+        """Learn what was published in Redis since the last time; once also from PostgreSQL."""
+        with contextlib.suppress(redis.RedisError, OSError):
+            await self._learn_published()
+        if not self._is_warm:
+            with contextlib.suppress(psycopg.Error, OSError):
+                async with asyncio.timeout(10 * TIMEOUT):
+                    self._learn(await _newest())
+                    self._is_warm = True
 
     async def _learn_published(self) -> None:
         # A shorter list than before is that of an emptied Redis: begin again.

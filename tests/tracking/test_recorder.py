@@ -1,0 +1,187 @@
+"""What a reader was answered for is stored: in the stream, or on the disk until it can be."""
+
+import asyncio
+import time
+
+from tests.tracking.servers import wait_for
+from tracking import packs, recorder, spool, stream
+from tracking.packs import Hit
+from tracking.recorder import Recorder
+
+
+def hit(number):
+    return Hit(1, 7, number, 0, 1_800_000_000_000, "", "", "{}")
+
+
+def play(settings, scene):
+    """Run `scene(recorder)`, and close the recorder after it."""
+
+    async def run():
+        ours = Recorder(settings.TRACKING_SPOOL)
+        try:
+            return await scene(ours)
+        finally:
+            await ours.close()
+
+    return asyncio.run(run())
+
+
+def in_stream(client, settings):
+    """Return the hits in the stream, pack by pack."""
+    entries = client.xrange(settings.TRACKING_STREAM)
+    return [packs.decode(fields[b"pack"])[1] for _, fields in entries]
+
+
+def in_spool(settings):
+    found = []
+    spool.replay(settings.TRACKING_SPOOL, found.extend)
+    return [hit for pack in found for hit in packs.decode(pack)[1]]
+
+
+async def record(ours, *numbers):
+    await asyncio.wait([asyncio.ensure_future(_one(ours, number)) for number in numbers])
+
+
+async def _one(ours, number):
+    await ours.record(hit(number))
+
+
+def test_hits_of_one_moment_make_one_pack(events, settings):
+    async def scene(ours):
+        await record(ours, *range(50))
+
+    play(settings, scene)
+
+    assert in_stream(events, settings) == [[hit(number) for number in range(50)]]
+
+
+def test_a_flood_makes_several_packs(events, settings, monkeypatch):
+    monkeypatch.setattr(recorder, "LARGEST_PACK", 20)
+
+    async def scene(ours):
+        await record(ours, *range(50))
+
+    play(settings, scene)
+
+    assert [len(pack) for pack in in_stream(events, settings)] == [20, 20, 10]
+
+
+def test_a_hit_is_in_the_stream_before_its_reader_is_answered(events, settings):
+    async def scene(ours):
+        for number in range(20):
+            await ours.record(hit(number))
+            assert events.xlen(settings.TRACKING_STREAM) == number + 1
+
+    play(settings, scene)
+
+
+def test_closing_stores_what_is_on_its_way(events, settings):
+    async def scene(ours):
+        ours.record(hit(1))
+        await asyncio.sleep(0)
+        ours.record(hit(2))
+
+    play(settings, scene)
+
+    assert sum(in_stream(events, settings), []) == [hit(1), hit(2)]
+
+
+def test_without_redis_hits_go_to_the_disk(events, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+
+    async def scene(ours):
+        await record(ours, 1, 2)
+        await record(ours, 3)
+        assert not ours.is_stream_there
+
+    play(settings, scene)
+
+    assert in_spool(settings) == [hit(1), hit(2), hit(3)]
+
+
+def test_a_redis_that_hangs_keeps_readers_for_half_a_second_once(own_redis, settings):
+    async def scene(ours):
+        await record(ours, 1)
+        own_redis.hang()
+        took = []
+        for number in (2, 3, 4):
+            started = time.monotonic()
+            await record(ours, number)
+            took.append(time.monotonic() - started)
+        return took
+
+    took = play(settings, scene)
+
+    own_redis.go_on()
+    assert took[0] < 1
+    assert max(took[1:]) < 0.2
+    assert hit(2) in in_spool(settings)
+
+
+def test_a_redis_that_comes_back_is_given_what_it_missed_in_order(own_redis, settings, monkeypatch):
+    monkeypatch.setattr(recorder, "CHECK_EVERY", 0.1)
+
+    async def scene(ours):
+        await record(ours, 1)
+        own_redis.kill()
+        await record(ours, 2)
+        await record(ours, 3)
+        own_redis.start()
+        await asyncio.to_thread(wait_for, lambda: spool.is_empty(settings.TRACKING_SPOOL))
+        await record(ours, 4)
+
+    play(settings, scene)
+
+    assert in_stream(own_redis.client(), settings) == [[hit(number)] for number in (1, 2, 3, 4)]
+
+
+def test_a_full_stream_is_spared_until_there_is_room(events, settings, monkeypatch):
+    monkeypatch.setattr(recorder, "CHECK_EVERY", 0.1)
+    settings.TRACKING_STREAM_LIMIT = 1
+
+    async def scene(ours):
+        await record(ours, 1)
+        await asyncio.sleep(0.5)
+        await record(ours, 2)
+        length = events.xlen(settings.TRACKING_STREAM)
+        settings.TRACKING_STREAM_LIMIT = 10**9
+        await asyncio.to_thread(wait_for, lambda: spool.is_empty(settings.TRACKING_SPOOL))
+        return length
+
+    assert play(settings, scene) == 1
+    assert in_stream(events, settings) == [[hit(1)], [hit(2)]]
+
+
+def test_what_a_dead_process_left_is_replayed(events, settings):
+    left = spool.Spool(settings.TRACKING_SPOOL)
+    left.append([packs.encode([hit(1)])])
+    left.seal()
+
+    async def scene(ours):
+        await asyncio.to_thread(wait_for, lambda: spool.is_empty(settings.TRACKING_SPOOL))
+
+    play(settings, scene)
+
+    assert in_stream(events, settings) == [[hit(1)]]
+
+
+def test_readers_are_answered_even_when_nothing_takes_the_hit(events, settings, caplog):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    settings.TRACKING_SPOOL.write_text("a file where the folder should be")
+
+    async def scene(ours):
+        await record(ours, 1, 2)
+
+    play(settings, scene)
+
+    assert "2 hits lost" in caplog.text
+
+
+def test_the_spool_is_replayed_by_the_stream_that_ingest_reads(events, settings):
+    left = spool.Spool(settings.TRACKING_SPOOL)
+    left.append([packs.encode([hit(number)]) for number in range(3)])
+    left.seal()
+
+    spool.replay(settings.TRACKING_SPOOL, stream.append_all)
+
+    assert in_stream(events, settings) == [[hit(0)], [hit(1)], [hit(2)]]

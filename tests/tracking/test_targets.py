@@ -1,0 +1,263 @@
+"""A click leads where the mail said, and nowhere else; as few servers as possible are asked."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracking import links, targets
+from tracking.models import Link
+from tracking.targets import BadTarget, Targets, TargetsAway, as_target
+
+NOWHERE = "postgresql://nobody@127.0.0.1:9/none"
+
+
+def run(scene, wait=0.0):
+    """Run `scene(targets)` with targets that have begun to listen for `wait` seconds."""
+
+    async def play():
+        known = Targets()
+        await asyncio.sleep(wait)
+        try:
+            return await scene(known)
+        finally:
+            await known.close()
+
+    return asyncio.run(play())
+
+
+@pytest.fixture
+def link(stored, settings):
+    """A link in PostgreSQL alone, at an address that the edge's own connection reaches."""
+    from django.db import connection
+
+    from tests.tracking.servers import database_url
+
+    settings.DATABASE_URL = database_url(connection.settings_dict)
+    return Link.objects.create(campaign_id=7, url="https://example.org/story")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org",
+        "http://example.org:8080/a/b?c=d&e=%20#f",
+        "https://example.org/{x}?q=[1]|2",
+        "https://example.org/?next=https://other.example/",
+    ],
+)
+def test_a_plain_address_stays_as_it_is(url):
+    assert as_target(url) == url
+
+
+def test_other_letters_are_escaped():
+    url = "https://bücher.example/straße/%20?größe=ü#ö"
+
+    assert as_target(url) == (
+        "https://xn--bcher-kva.example/stra%C3%9Fe/%20?gr%C3%B6%C3%9Fe=%C3%BC#%C3%B6"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "//evil.example",
+        "/story",
+        "story",
+        "",
+        "https:",
+        "https:///evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "data:text/html,x",
+        "ftp://example.org/",
+        "mailto:a@example.org",
+        "https://good.example@evil.example/",
+        "https://user:secret@example.org/",
+        "https://good.example\\@evil.example/",
+        "https://example.org/\r\nset-cookie: a=b",
+        "https://example.org/\nx",
+        "https://example.org/\0",
+        "https://example.org/ x",
+        "\thttps://example.org/",
+        "https://example.org:port/",
+        "https://[::1/",
+        "https://exa\u2028mple.org/",
+        "https://example.org/" + "x" * 8192,
+    ],
+)
+def test_anything_else_is_refused(url):
+    with pytest.raises(BadTarget):
+        as_target(url)
+
+
+@given(st.text() | st.text().map("https://".__add__))
+def test_a_target_is_one_line_of_ascii_that_goes_to_the_web(url):
+    try:
+        target = as_target(url)
+    except BadTarget:
+        return
+
+    assert target.isascii() and target.isprintable() and " " not in target
+    assert target.startswith(("http://", "https://", "HTTP", "Http")) or target[:4].lower() == "http"
+
+
+def test_links_are_made_once(stored):
+    urls = ["https://example.org/a", "https://example.org/b", "https://example.org/a"]
+
+    first = links.ensure(7, urls)
+
+    assert links.ensure(7, urls) == first
+    assert Link.objects.filter(campaign_id=7).count() == 2
+    assert set(links.ensure(8, urls).values()).isdisjoint(first.values())
+
+
+def test_a_link_that_would_not_be_followed_is_not_made(stored):
+    with pytest.raises(BadTarget, match="javascript"):
+        links.ensure(7, ["https://example.org/a", "javascript:alert(1)"])
+
+    assert not Link.objects.exists()
+
+
+def test_published_links_are_known_before_anybody_asks(link, settings):
+    settings.DATABASE_URL = NOWHERE
+    links.publish(7)
+
+    async def scene(known):
+        return known.recall(link.id)
+
+    assert run(scene, wait=0.5) == "https://example.org/story"
+
+
+def test_links_published_later_are_learned(link, settings, monkeypatch):
+    monkeypatch.setattr(targets, "LISTEN_EVERY", 0.05)
+    settings.DATABASE_URL = NOWHERE
+
+    async def scene(known):
+        assert known.recall(link.id) is None
+        await asyncio.to_thread(publish)
+        await asyncio.sleep(0.5)
+        return known.recall(link.id)
+
+    def publish():
+        from django.db import connection
+
+        links.publish(7)
+        connection.close()
+
+    assert run(scene, wait=0.3) == "https://example.org/story"
+
+
+def test_newest_links_are_read_from_postgresql_at_the_start(link):
+    async def scene(known):
+        return known.recall(link.id)
+
+    assert run(scene, wait=0.5) == "https://example.org/story"
+
+
+def test_a_link_that_redis_forgot_is_asked_of_postgresql_and_told_to_redis(link, events):
+    async def scene(known):
+        return await known.find(7, link.id)
+
+    assert run(scene) == "https://example.org/story"
+    assert events.hget(targets.key(7), link.id) == b"https://example.org/story"
+
+
+def test_a_link_of_another_campaign_is_not_found(link):
+    async def scene(known):
+        return await known.find(8, link.id)
+
+    assert run(scene) is None
+
+
+def test_with_postgresql_away_redis_is_enough(link, settings):
+    links.publish(7)
+    settings.DATABASE_URL = NOWHERE
+
+    async def scene(known):
+        return await known.find(7, link.id)
+
+    assert run(scene) == "https://example.org/story"
+
+
+def test_with_redis_away_postgresql_is_enough(link, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+
+    async def scene(known):
+        return await known.find(7, link.id)
+
+    assert run(scene) == "https://example.org/story"
+
+
+def test_with_both_away_what_is_in_memory_is_enough(link, settings):
+    async def scene(known):
+        await known.find(7, link.id)
+        settings.DATABASE_URL = NOWHERE
+        return await known.find(7, link.id)
+
+    assert run(scene) == "https://example.org/story"
+
+
+def test_what_nobody_could_be_asked_about_is_not_called_unknown(stored, settings):
+    settings.DATABASE_URL = NOWHERE
+
+    async def scene(known):
+        for _ in range(2):
+            with pytest.raises(TargetsAway):
+                await known.find(7, 12345)
+
+    run(scene)
+
+
+def test_many_who_ask_at_once_cost_one_search(link, monkeypatch):
+    searches = []
+    original = targets._from_postgresql
+
+    async def counting(*arguments):
+        searches.append(arguments)
+        return await original(*arguments)
+
+    monkeypatch.setattr(targets, "_from_postgresql", counting)
+
+    async def scene(known):
+        return await asyncio.gather(*(known.find(7, link.id) for _ in range(50)))
+
+    assert run(scene) == ["https://example.org/story"] * 50
+    assert len(searches) == 1
+
+
+def test_memory_is_bounded_and_keeps_what_is_used(stored, settings, monkeypatch):
+    settings.DATABASE_URL = NOWHERE
+    monkeypatch.setattr(targets, "MEMORY", 100)
+
+    async def scene(known):
+        known._learn({1: "https://example.org/" + "1" * 20})
+        known._learn({2: "https://example.org/" + "2" * 20})
+        known.recall(1)
+        known._learn({3: "https://example.org/" + "3" * 20})
+        return [known.recall(number) is not None for number in (1, 2, 3)]
+
+    assert run(scene) == [True, False, True]
+
+
+def test_a_bad_address_in_the_table_is_not_followed(link):
+    Link.objects.update(url="javascript:alert(1)")
+
+    async def scene(known):
+        return await known.find(7, link.id)
+
+    assert run(scene) is None
+
+
+def test_publishing_with_redis_away_only_says_so(link, settings, caplog):
+    from tracking import stream
+
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    stream.client.cache_clear()
+
+    assert links.publish(7) is False
+
+    assert "could not be published" in caplog.text
+    stream.client.cache_clear()
