@@ -1,5 +1,8 @@
 """What marketers write can reach nothing, cost little, and is told plainly what is wrong."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from newsletter.templating import (
@@ -9,6 +12,7 @@ from newsletter.templating import (
     html_environment,
     text_environment,
 )
+from newsletter.templating.filters import FILTERS_ALLOWED
 from newsletter.templating.limits import CHARACTERS
 
 READER = {
@@ -189,3 +193,10 @@ def test_a_problem_is_equal_to_another_that_says_the_same():
     assert TemplateProblem("a", 1, "body") == TemplateProblem("a", 1, "body")
     assert len({TemplateProblem("a", 1, "body"), TemplateProblem("a", 1, "body")}) == 1
     assert TemplateProblem("a", 1, "body") != TemplateProblem("a", 2, "body")
+
+
+def test_the_documentation_names_every_filter():
+    page = (Path(__file__).parents[2] / "docs/campaigns.md").read_text()
+
+    [named] = re.findall(r"\*\*Filters\*\*: `([^`]*)`", page)
+    assert named.split() == sorted(set(FILTERS_ALLOWED) - {"d", "e"})
