@@ -7,7 +7,7 @@ from pathlib import Path
 from subscribers.importing import checking, columns, reading
 from subscribers.importing.checking import Person
 from subscribers.importing.columns import Columns
-from subscribers.importing.reading import BadFile, Reader
+from subscribers.importing.reading import CUT, BadFile, Reader, Row
 from subscribers.importing.refusals import Refusal
 
 
@@ -40,6 +40,7 @@ class Source:
             self._reader = Reader(path, form)
         except OSError as error:
             raise BadFile(f"The file can't be read: {error.strerror}.") from None
+        self._check = checking.checker(self.columns)
 
     def close(self) -> None:
         """Close the file."""
@@ -47,39 +48,45 @@ class Source:
 
     def chunks(self, size: int, *, skip: int = 0) -> Iterator[Chunk]:
         """Yield chunks of `size` rows, but for the first `skip` rows, which are done."""
-        check = checking.checker(self.columns)
+        rows = self._rows()
+        for _ in range(skip):
+            next(rows, None)
+        check, chunk = self._check, Chunk(skip)
+        people = chunk.people
+        for row in rows:
+            chunk.rows += 1
+            try:
+                key, person = check(row)
+            except checking.Refused as error:
+                chunk.refusals.append(Refusal(row, str(error)))
+            else:
+                if people.setdefault(key, person) is not person:
+                    self._merge(chunk, key, person)
+            if chunk.rows == size:
+                chunk.bytes_done = self._reader.position
+                yield chunk
+                chunk = Chunk(chunk.end)
+                people = chunk.people
+        if chunk.rows:
+            chunk.bytes_done = self._reader.position
+            yield chunk
+
+    def _rows(self) -> Iterator[Row]:
+        """Yield the rows without the header and without a spreadsheet's empty lines."""
         rows = iter(self._reader)
         if self.columns.has_header:
             next(rows)
-        for _ in range(skip):
-            next(rows, None)
-        chunk = Chunk(skip)
-        for row in rows:
-            if not any(row.cells) and not row.cut:
-                continue  # a spreadsheet's empty line
-            chunk.rows += 1
-            _add(chunk, row, check)
-            if chunk.rows == size:
-                yield self._closed(chunk)
-                chunk = Chunk(chunk.end)
-        if chunk.rows:
-            yield self._closed(chunk)
+        return (row for row in rows if any(row[1]) or row[2] == CUT)
 
-    def _closed(self, chunk: Chunk) -> Chunk:
-        chunk.bytes_done = self._reader.position
-        return chunk
-
-
-def _add(chunk: Chunk, row: reading.Row, check: checking.Check) -> None:
-    try:
-        key, person = check(row)
-    except checking.Refused as error:
-        chunk.refusals.append(Refusal(row, str(error)))
-        return
-    first = chunk.people.setdefault(key, person)
-    if first is person:
-        return
-    if checking.merge(first, person):
-        chunk.updated += 1
-    else:
-        chunk.unchanged += 1
+    def _merge(self, chunk: Chunk, key: str, person: Person) -> None:
+        first = chunk.people[key]
+        try:
+            _, merged = self._check(checking.merge(first, person, self.columns))
+        except checking.Refused as error:  # too long together
+            chunk.refusals.append(Refusal(person[0], str(error)))
+            return
+        chunk.people[key] = merged
+        if merged[2] == first[2]:
+            chunk.unchanged += 1
+        else:
+            chunk.updated += 1

@@ -42,11 +42,6 @@ class Columns:
     tracking: int = -1
     attributes: tuple[tuple[int, str], ...] = ()  # column and key
 
-    @property
-    def width(self) -> int:
-        """How many columns the file has."""
-        return len(self.header)
-
 
 def find(sample: Sequence[Sequence[str]]) -> Columns:
     """Name the columns of a file by its first rows. Raises BadFile when none holds addresses."""

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 # Characters. Not above the limit of the csv module (131,072), which would raise in mid-row.
@@ -47,18 +46,12 @@ class Form:
     sample: tuple[tuple[str, ...], ...]  # its first rows, header included
 
 
-@dataclass(slots=True)
-class Row:
-    """One row, and the line of the file on which it begins.
-
-    `unusual` rows are long or hold a NUL byte, and deserve a second look; `cut` ones were longer
-    than ROW_LIMIT, and their cells are gone.
-    """
-
-    line: int
-    cells: list[str]
-    unusual: bool = False
-    cut: bool = False
+# The line of the file on which a row begins, its cells, and what is remarkable about it. A tuple,
+# because there are millions of them.
+Row = tuple[int, list[str], int]
+USUAL = 0
+UNUSUAL = 1  # long, or with a NUL byte: deserves a second look
+CUT = 2  # longer than ROW_LIMIT; its cells are gone
 
 
 def _windows(error: UnicodeError) -> tuple[str, int]:
@@ -137,7 +130,7 @@ class Reader:
         self._form = form
         self._size = 0  # characters of the row in hand
         self._quotes = 0  # quotation marks in it
-        self._unusual = self._cut = False
+        self._mark = USUAL
         self._swallowed = 0  # lines that the csv module did not see
         self.unclosed = False
 
@@ -158,17 +151,20 @@ class Reader:
         before = shift
         for cells in reader:
             line, before = before + 1, reader.line_num + shift + self._swallowed
-            if cells or self._cut:
-                yield Row(line, cells, self._unusual or self._size > LONG, self._cut)
+            mark = self._mark
+            if self._size > LONG and mark == USUAL:
+                mark = UNUSUAL
+            if cells or mark == CUT:
+                yield line, cells, mark
             self._size = self._quotes = 0
-            self._unusual = self._cut = False
+            self._mark = USUAL
 
     def _lines(self) -> Iterator[str]:
         for line in iter(partial(self._text.readline, ROW_LIMIT + 1), ""):
             self._size += len(line)
             self._quotes += line.count('"')
             if "\0" in line:
-                self._unusual = True
+                self._mark = UNUSUAL
             yield line if self._size <= ROW_LIMIT else self._swallow(line)
 
     def _swallow(self, piece: str) -> str:
@@ -180,10 +176,5 @@ class Reader:
             piece = self._text.readline(ROW_LIMIT + 1)
             self._quotes += piece.count('"')
         self.unclosed = not piece and self._quotes % 2 == 1
-        self._unusual = self._cut = True
+        self._mark = CUT
         return '"\n' if inside else "\n"
-
-
-def first_rows(rows: Iterator[Row], count: int) -> list[Row]:
-    """Take up to `count` rows."""
-    return list(islice(rows, count))

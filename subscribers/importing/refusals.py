@@ -38,8 +38,8 @@ def append(path: Path, size: int, header: tuple[str, ...], refusals: Iterable[Re
         writer.writerow([*REFUSED_HEADER, *map(_harmless, header)])
     before = text.tell()
     for refusal in refusals:
-        cells = [_harmless(cell[:1000]) for cell in refusal.row.cells]
-        writer.writerow([refusal.row.line, refusal.reason, *cells])
+        line, cells, _ = refusal.row
+        writer.writerow([line, refusal.reason, *(_harmless(cell[:1000]) for cell in cells)])
     if text.tell() == before:
         return size
     path.parent.mkdir(parents=True, exist_ok=True)

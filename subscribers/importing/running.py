@@ -20,6 +20,7 @@ from django.db.models import F
 
 from subscribers.importing import jobs, refusals, storing
 from subscribers.importing.chunks import Chunk, Source
+from subscribers.importing.columns import Columns
 from subscribers.importing.lanes import Lanes, Turn
 from subscribers.importing.reading import BadFile
 from subscribers.importing.refusals import Refusal
@@ -39,7 +40,7 @@ Progress = Callable[[int, int], None]  # rows and bytes done
 @dataclass(slots=True)
 class _Run:
     job: Import
-    header: tuple[str, ...]
+    columns: Columns
     progress: Progress
     # Whether chunks are tried without looking anybody up.
     all_new: bool = True
@@ -55,7 +56,7 @@ def run_import(
     BadFile, and jobs.LostLease.
     """
     source = Source(jobs.source_path(job))
-    run = _Run(job, source.columns.header, progress or (lambda rows, size: None))
+    run = _Run(job, source.columns, progress or (lambda rows, size: None))
     run.errors_size = job.errors_size
     # Inside somebody's transaction there is only this connection.
     lanes = Lanes(0 if connection.in_atomic_block else settings.IMPORT_LANES)
@@ -113,7 +114,7 @@ def rehearse(
     try:
         for chunk in source.chunks(settings.IMPORT_CHUNK):
             with transaction.atomic():
-                stored = storing.store(job, chunk.people, all_new=False)
+                stored = storing.store(job, chunk.people, all_new=False, has_choices=False)
                 transaction.set_rollback(True)
             refused = _in_order(chunk, stored)
             if errors_path is not None:
@@ -185,10 +186,14 @@ def _store(run: _Run, chunk: Chunk, turn: Turn) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")
-        stored = storing.store(run.job, chunk.people, all_new=all_new)
+        stored = storing.store(
+            run.job, chunk.people, all_new=all_new, has_choices=run.columns.tracking >= 0
+        )
         turn.wait()
         refused = _in_order(chunk, stored)
-        size = refusals.append(jobs.refused_path(run.job), run.errors_size, run.header, refused)
+        size = refusals.append(
+            jobs.refused_path(run.job), run.errors_size, run.columns.header, refused
+        )
         jobs.advance(
             run.job,
             chunk.start,
@@ -207,4 +212,4 @@ def _store(run: _Run, chunk: Chunk, turn: Turn) -> None:
 
 
 def _in_order(chunk: Chunk, stored: storing.Stored) -> list[Refusal]:
-    return sorted([*chunk.refusals, *stored.refusals], key=lambda refusal: refusal.row.line)
+    return sorted([*chunk.refusals, *stored.refusals], key=lambda refusal: refusal.row[0])

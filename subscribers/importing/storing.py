@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import connection
 
-from subscribers.importing.checking import Person
+from subscribers.importing.checking import FIELDS, Person, tracking_of
 from subscribers.importing.refusals import Refusal
 from subscribers.models import ConsentRecord, Import, Subscription, Suppression
 
@@ -45,8 +45,8 @@ _KNOWN = """
 """
 _STAGE = """
     CREATE TEMPORARY TABLE import_known (
-        id bigint PRIMARY KEY, name text, attributes jsonb, language text, timezone text,
-        tracking text
+        id bigint PRIMARY KEY, email text, email_key text, email_hash text, name text,
+        attributes jsonb, language text, timezone text, tracking text
     ) ON COMMIT DROP
 """
 _UPDATE = """
@@ -87,10 +87,11 @@ class Stored:
     refusals: list[Refusal] = field(default_factory=list)
 
 
-def store(job: Import, people: dict[str, Person], *, all_new: bool) -> Stored:
+def store(job: Import, people: dict[str, Person], *, all_new: bool, has_choices: bool) -> Stored:
     """Put `people` on the list of `job`. The caller's transaction makes it all or nothing.
 
     With `all_new` nobody is looked up; django.db.IntegrityError then says that somebody is known.
+    `has_choices` says whether the file has a column about tracking.
     """
     stored = Stored()
     people = _drop_suppressed(people, stored)
@@ -99,7 +100,7 @@ def store(job: Import, people: dict[str, Person], *, all_new: bool) -> Stored:
         _store_known(job, people, known, stored)
     new = {key: person for key, person in people.items() if key not in known}
     if new:
-        _store_new(job, new)
+        _store_new(job, new, has_choices=has_choices)
         stored.added += len(new)
     return stored
 
@@ -107,17 +108,19 @@ def store(job: Import, people: dict[str, Person], *, all_new: bool) -> Stored:
 def _drop_suppressed(people: dict[str, Person], stored: Stored) -> dict[str, Person]:
     if not Suppression.objects.exists():
         return people
-    hashes = [bytes.fromhex(person.email_hash) for person in people.values()]
+    hashes = [bytes.fromhex(email_hash) for _, email_hash, _ in people.values()]
     found = Suppression.objects.filter(email_hash__in=hashes).values_list("email_hash", flat=True)
     suppressed = {bytes(email_hash).hex() for email_hash in found}
     if not suppressed:
         return people
-    stored.refusals += [
-        Refusal(person.row, SUPPRESSED)
-        for person in people.values()
-        if person.email_hash in suppressed
-    ]
-    return {key: person for key, person in people.items() if person.email_hash not in suppressed}
+    staying = {}
+    for key, person in people.items():
+        row, email_hash, _ = person
+        if email_hash in suppressed:
+            stored.refusals.append(Refusal(row, SUPPRESSED))
+        else:
+            staying[key] = person
+    return staying
 
 
 def _look_up(job: Import, people: dict[str, Person]) -> dict[str, tuple[int, str | None]]:
@@ -130,24 +133,21 @@ def _look_up(job: Import, people: dict[str, Person]) -> dict[str, tuple[int, str
         return {key: (number, status) for key, number, status in cursor.fetchall()}
 
 
-def _store_new(job: Import, people: dict[str, Person]) -> None:
+def _store_new(job: Import, people: dict[str, Person], *, has_choices: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_NEW_IDS, [len(people)])
         ids: list[int] = cursor.fetchone()[0]
     # In the order of the index, which then takes them quicker.
-    keys = sorted(people)
-    rows = [(number, key, people[key]) for number, key in zip(ids, keys, strict=True)]
+    rows = list(zip(ids, sorted(people), strict=True))
     _copy(
         "subscribers_subscriber",
-        "id, email, email_key, email_hash, name, attributes, language, timezone, tracking",
-        [
-            f"{number}\x1f{person.email}\x1f{key}\x1f\\x{person.email_hash}\x1f{person.name}\x1f"
-            f"{person.attributes}\x1f{person.language}\x1f{person.timezone}\x1f{person.tracking}\n"
-            for number, key, person in rows
-        ],
+        f"id, {FIELDS}",
+        [f"{number}\x1f{people[key][2]}" for number, key in rows],
     )
     _subscribe(job, ids)
-    _record_choices(job, [(number, each.tracking) for number, _, each in rows if each.tracking])
+    if has_choices:
+        choices = [(number, tracking_of(people[key])) for number, key in rows]
+        _record_choices(job, [(number, choice) for number, choice in choices if choice])
 
 
 def _store_known(
@@ -159,7 +159,7 @@ def _store_known(
     staying = {}
     for key, (number, status) in known.items():
         if status == Subscription.Status.UNSUBSCRIBED:
-            stored.refusals.append(Refusal(people[key].row, LEFT))
+            stored.refusals.append(Refusal(people[key][0], LEFT))
         else:
             staying[key] = number, status
     changed = _update(job, {number: people[key] for key, (number, _) in staying.items()})
@@ -181,12 +181,8 @@ def _update(job: Import, people: dict[int, Person]) -> set[int]:
         cursor.execute(_STAGE)
         _copy(
             "import_known",
-            "id, name, attributes, language, timezone, tracking",
-            [
-                f"{number}\x1f{person.name}\x1f{person.attributes}\x1f{person.language}\x1f"
-                f"{person.timezone}\x1f{person.tracking}\n"
-                for number, person in people.items()
-            ],
+            f"id, {FIELDS}",
+            [f"{number}\x1f{fields}" for number, (_, _, fields) in people.items()],
         )
         cursor.execute(_CHOICES)
         choices = cursor.fetchall()
