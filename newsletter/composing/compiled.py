@@ -125,7 +125,7 @@ class CompiledMessage:
         bodies.html.write(values, lines, out)
         out.append(self._end)
         return RenderedMail(
-            self._senders.address(reader),
+            self._senders.address_packed(reader),
             recipient,
             message_id,
             "".join(out).encode(),

@@ -19,8 +19,12 @@ class Senders:
         self._signer = signing.Signer(PURPOSE, campaign_id, size=TAG_SIZE)
         self._domain = domain
 
-    def address(self, subscriber: bytes) -> str:
-        """Return the sender of the mail to one subscriber (`signing.varint` of the id)."""
+    def address(self, subscriber_id: int) -> str:
+        """Return the sender of the mail to one subscriber."""
+        return self.address_packed(signing.varint(subscriber_id))
+
+    def address_packed(self, subscriber: bytes) -> str:
+        """Return the same for an id that `signing.varint` has packed already."""
         return f"{PREFIX}{self._signer.raw(subscriber).hex()}@{self._domain}"
 
 

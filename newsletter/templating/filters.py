@@ -5,9 +5,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import pass_context, pass_eval_context
+from jinja2 import pass_context
 from jinja2.filters import FILTERS
-from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined, markup_join, str_join
 from jinja2.tests import TESTS
 
@@ -90,12 +89,11 @@ def joined_text(context: Any, items: Iterable[Any], paid: bool = False) -> str:
     return markup_join(parts) if context.environment.autoescape else str_join(parts)
 
 
-@pass_eval_context
-def replace(eval_ctx: EvalContext, s: str, old: str, new: str, count: int | None = None) -> str:
+@pass_context
+def replace(context: Any, s: str, old: str, new: str, count: int | None = None) -> str:
     """Replace `old` with `new`, as long as the result is not gigantic."""
-    if len(s) + str(s).count(str(old)) * len(str(new)) > CHARACTERS:
-        raise LimitReached("“replace” would make a gigantic text here.")
-    result: str = FILTERS["replace"](eval_ctx, s, old, new, count)
+    context.budget.produce(len(s) + str(s).count(str(old)) * len(str(new)))
+    result: str = FILTERS["replace"](context.eval_ctx, s, old, new, count)
     return result
 
 
