@@ -163,6 +163,8 @@ def store(hits: Iterable[Hit]) -> None:
     """Store events and bring the sums up to date. Call in a transaction, with each hit once."""
     with connection.cursor() as cursor:
         cursor.execute(_STAGING)
+        # Emptied by the commit, but this may be the second time in one transaction.
+        cursor.execute("DELETE FROM tracking_staging")
         # Shared among ingesters; an erasure in progress is waited for, and waits for us.
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
         with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
@@ -207,4 +209,4 @@ def _line(hit: Hit) -> str:
 
 @lru_cache(maxsize=16_384)
 def _escape(text: str) -> str:
-    return text.translate(_COPY_ESCAPES)
+    return str.translate(text, _COPY_ESCAPES)

@@ -11,7 +11,15 @@ from tracking.packs import BadPack, Hit
 
 NUMBERS = st.integers(0, 2**63 - 1)
 HITS = st.builds(
-    Hit, st.sampled_from([1, 2]), NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.text(), st.text(), st.text()
+    Hit,
+    st.sampled_from([1, 2]),
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    st.text(),
+    st.text(),
+    st.text(),
 )
 
 

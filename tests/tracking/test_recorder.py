@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from itertools import chain
 
 from tests.tracking.servers import wait_for
 from tracking import packs, recorder, spool, stream
@@ -83,7 +84,7 @@ def test_closing_stores_what_is_on_its_way(events, settings):
 
     play(settings, scene)
 
-    assert sum(in_stream(events, settings), []) == [hit(1), hit(2)]
+    assert list(chain(*in_stream(events, settings))) == [hit(1), hit(2)]
 
 
 def test_without_redis_hits_go_to_the_disk(events, settings):

@@ -101,7 +101,9 @@ def test_a_target_is_one_line_of_ascii_that_goes_to_the_web(url):
         return
 
     assert target.isascii() and target.isprintable() and " " not in target
-    assert target.startswith(("http://", "https://", "HTTP", "Http")) or target[:4].lower() == "http"
+    assert (
+        target.startswith(("http://", "https://", "HTTP", "Http")) or target[:4].lower() == "http"
+    )
 
 
 def test_links_are_made_once(stored):

@@ -1,0 +1,59 @@
+"""An erased person's name is nowhere in tracking, and the sums stay."""
+
+import threading
+
+import pytest
+from django.db import connection, transaction
+
+from tests.factories import make_subscriber
+from tests.tracking.makers import append, clicked, opened, sums
+from tracking import erase, ingest, rollups
+from tracking.models import Event, Reader, ReaderLink
+
+
+@pytest.fixture(autouse=True)
+def _individual(settings):
+    settings.TRACKING_DEFAULT = "individual"
+
+
+@pytest.mark.django_db
+def test_the_name_goes_and_the_sums_stay():
+    alice, bob = make_subscriber().id, make_subscriber().id
+    rollups.store([opened(alice), clicked(3, alice), opened(bob)])
+    before = sums()
+
+    erase.erase_subscriber(alice)
+
+    assert set(Event.objects.values_list("subscriber_id", flat=True)) == {0, bob}
+    assert not Reader.objects.filter(subscriber_id=alice).exists()
+    assert not ReaderLink.objects.filter(subscriber_id=alice).exists()
+    after = sums()
+    for name in ("campaigns", "hours", "links"):
+        assert after[name] == before[name]
+
+
+def test_hits_that_are_being_stored_do_not_bring_the_name_back(stored):
+    """The worst moment: ingest comes while the erasure has not been committed yet."""
+    alice = make_subscriber()
+    append(opened(alice.id))
+    started = threading.Event()
+
+    def store():
+        started.set()
+        try:
+            ingest.ingest_batch("a")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=store)
+    with transaction.atomic():
+        erase.erase_subscriber(alice.id)
+        thread.start()
+        started.wait()
+        thread.join(0.5)
+        assert thread.is_alive()
+        type(alice).objects.filter(id=alice.id).delete()
+    thread.join(10)
+
+    assert list(Event.objects.values_list("subscriber_id", flat=True)) == [0]
+    assert not Reader.objects.exists()

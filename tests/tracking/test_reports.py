@@ -1,0 +1,126 @@
+"""Reports show what happened, in people and in requests."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from subscribers.models import ConsentRecord
+from tests.factories import make_subscriber
+from tests.tracking.makers import NOON, clicked, opened
+from tracking import links, reports, rollups
+from tracking.reports import Hour, LinkReport, Totals
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _individual(settings):
+    settings.TRACKING_DEFAULT = "individual"
+
+
+def leave(subscriber, at=NOON, campaign=7):
+    ConsentRecord.objects.create(
+        subscriber_id=subscriber,
+        action=ConsentRecord.Action.UNSUBSCRIBED,
+        method=ConsentRecord.Method.PAGE,
+        campaign_id=campaign,
+        recorded_at=at,
+    )
+
+
+def test_a_campaign_that_nobody_read():
+    report = reports.campaign_report(7, sent=10)
+
+    assert report.totals == Totals()
+    assert report.hours == report.links == report.timeline == []
+    assert report.open_rate == report.click_rate == report.click_to_open_rate == 0.0
+
+
+def test_nothing_sent_is_no_division_by_zero():
+    assert reports.campaign_report(7, sent=0).open_rate == 0.0
+
+
+def test_people_and_requests():
+    alice, bob = make_subscriber().id, make_subscriber().id
+    ids = links.ensure(7, ["https://example.org/a", "https://example.org/b"])
+    story, unread = ids.values()
+    rollups.store(
+        [
+            *(opened(alice), opened(alice), opened(bob), opened(0)),
+            *(clicked(story, alice), clicked(story, alice, at=NOON + HOUR)),
+            opened(alice, campaign=8),
+        ]
+    )
+    leave(bob)
+    leave(bob)
+    leave(bob, campaign=8)
+
+    report = reports.campaign_report(7, sent=4)
+
+    assert report.totals == Totals(
+        opens=4,
+        unique_opens=2,
+        clicks=2,
+        unique_clicks=1,
+        unsubscribes=2,
+        unique_unsubscribes=1,
+    )
+    assert report.open_rate == 0.5
+    assert report.click_rate == 0.25
+    assert report.click_to_open_rate == 0.5
+    assert report.unsubscribe_rate == 0.25
+    assert report.links == [
+        LinkReport(story, "https://example.org/a", clicks=2, unique_clicks=1),
+        LinkReport(unread, "https://example.org/b", clicks=0, unique_clicks=0),
+    ]
+    assert report.hours == [
+        Hour(NOON, opens=4, unique_opens=2, clicks=1, unique_clicks=1, unsubscribes=2),
+        Hour(NOON + HOUR, clicks=1),
+    ]
+
+
+def test_the_timeline_has_no_gaps():
+    rollups.store([opened(at=NOON), opened(at=NOON + 3 * HOUR)])
+
+    timeline = reports.campaign_report(7, sent=1).timeline
+
+    assert [(point.at, point.opens) for point in timeline] == [
+        (NOON, 1),
+        (NOON + HOUR, 0),
+        (NOON + 2 * HOUR, 0),
+        (NOON + 3 * HOUR, 1),
+    ]
+
+
+def test_a_long_timeline_has_days():
+    rollups.store([opened(at=NOON), opened(at=NOON + HOUR), opened(at=NOON + timedelta(days=4))])
+
+    timeline = reports.campaign_report(7, sent=1).timeline
+
+    assert [point.opens for point in timeline] == [2, 0, 0, 0, 1]
+    assert timeline[0].at == datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def test_an_overview_has_every_campaign_that_was_asked_for(django_assert_num_queries):
+    rollups.store([opened(campaign=7), opened(campaign=8), clicked(3, campaign=8)])
+    leave(5, campaign=9)
+
+    with django_assert_num_queries(1):
+        overview = reports.overview([7, 8, 9, 10])
+
+    assert overview == {
+        7: Totals(opens=1),
+        8: Totals(opens=1, clicks=1),
+        9: Totals(unsubscribes=1, unique_unsubscribes=1),
+        10: Totals(),
+    }
+
+
+@pytest.mark.parametrize("people", [1, 30])
+def test_a_report_costs_the_same_whatever_its_size(django_assert_num_queries, people):
+    rollups.store([opened(make_subscriber().id) for _ in range(people)])
+
+    with django_assert_num_queries(5):
+        reports.campaign_report(7, sent=people)
