@@ -7,6 +7,7 @@ import http.client
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from scripts.children import Program
 from scripts.installation import process_environment, setting
@@ -35,8 +36,8 @@ def programs(variables: Mapping[str, str], *, mailcatcher: bool) -> list[Program
     mails = _address(variables, "MAILCATCHER")
     # Stopped first what takes in work, then what does it, then what it needs for that.
     everything = [
-        Program("web", manage("web"), environment, _answers_http(*web)),
-        Program("edge", manage("edge"), environment, _answers_http(*edge)),
+        Program("web", manage("web"), environment, _answers_http(*web, variables["PUBLIC_URL"])),
+        Program("edge", manage("edge"), environment, _answers_http(*edge, variables["PUBLIC_URL"])),
         Program("beat", manage("beat"), environment),
         Program("worker", manage("worker"), environment, stop_order=1, stop_within=30),
         Program("ingest", manage("ingest"), environment, stop_order=2),
@@ -58,11 +59,14 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
 
 
-def _answers_http(host: str, port: int) -> Callable[[int], bool]:
+def _answers_http(host: str, port: int, public_url: str) -> Callable[[int], bool]:
+    # Asked for by its public name: another one is refused, and the refusal logged.
+    headers = {"Host": urlsplit(public_url).netloc}
+
     def ready(_pid: int) -> bool:
         connection = http.client.HTTPConnection(_reachable(host), port, timeout=2)
         try:
-            connection.request("HEAD", "/")
+            connection.request("HEAD", "/", headers=headers)
             # Any answer will do: that there is one means that the application was loaded.
             return connection.getresponse().status < 600
         except (OSError, http.client.HTTPException):

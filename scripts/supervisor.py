@@ -204,9 +204,8 @@ class Supervisor:
         child.process.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it
         child.process, child.status = None, status
         lived = time.monotonic() - child.started
-        if child.program.command and not self._foreground:
-            # What it started itself (pool processes, server workers) must not go on without it.
-            children.signal_group(pid, signal.SIGKILL)
+        # What it started itself (pool processes, server workers) must not go on without it.
+        children.signal_group(pid, signal.SIGKILL)
         self._guard.forget(pid)
         if child.notify:
             self._selector.unregister(child.notify.socket)
