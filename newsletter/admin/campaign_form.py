@@ -26,7 +26,7 @@ PLACEHOLDERS = (
     ("Name", "{{ subscriber.name }}"),
     ("Name or “friend”", "{{ subscriber.name or 'friend' }}"),
     ("Address", "{{ subscriber.email }}"),
-    ("Attribute", "{{ subscriber.attributes.city }}"),
+    ("Attribute", "{{ subscriber.attributes.city | default('your town') }}"),
     ("If … else", "{% if subscriber.name %}…{% else %}…{% endif %}"),
 )
 

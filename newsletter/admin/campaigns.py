@@ -35,6 +35,7 @@ class CampaignAdmin(Listing):
     ordering = ("-id",)
     fields = FIELDS
     actions_on_top = False
+    empty_words = "Write one, look at it as a subscriber would, and send it when it is ready."
 
     # --- the list -----------------------------------------------------------------------
 

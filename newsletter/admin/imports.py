@@ -69,6 +69,7 @@ class ImportAdmin(Listing):
         ("mailing_list", RelatedDropdownFilter),
     )
     list_select_related = ("mailing_list",)
+    empty_words = "Bring the people you know already, from a CSV file."
     ordering = ("-id",)
 
     def has_change_permission(self, request: HttpRequest, obj: Import | None = None) -> bool:

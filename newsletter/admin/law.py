@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
@@ -15,6 +16,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from newsletter.admin.consenting import by_staff
 from newsletter.admin.listing import Listing, ReadOnly, badge, moment
+from newsletter.models import Campaign
+from newsletter.templatetags.broadsheet import home
 from subscribers import addresses, consent, suppression
 from subscribers.models import ConsentRecord, Subscriber, Suppression
 
@@ -72,6 +75,7 @@ class SuppressionAdmin(Listing):
     search_fields = ("pk",)
     search_help_text = "A whole address"
     ordering = ("-id",)
+    empty_words = "Who objects, complains or bounces is put here, and is never written to again."
     fields = ("email", "reason")
 
     def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
@@ -144,8 +148,8 @@ class ConsentRecordAdmin(ReadOnly):
         "evidence",
         "ip",
         "user_agent",
-        "campaign_id",
-        "staff_id",
+        "campaign",
+        "staff",
     )
 
     def get_search_results(
@@ -160,6 +164,24 @@ class ConsentRecordAdmin(ReadOnly):
             return queryset.none(), False
         people = Subscriber.objects.filter(email_key=key).values("id")
         return queryset.filter(subscriber_id__in=people), False
+
+    @admin.display(description="Because of")
+    def campaign(self, record: ConsentRecord) -> SafeString | str:
+        """Link to the campaign whose mail carried the link."""
+        campaign = Campaign.objects.filter(pk=record.campaign_id).first()
+        if campaign is None:
+            return "–"
+        return format_html(
+            '<a class="bs-text-link" href="{}">{}</a>', home(campaign), campaign.subject
+        )
+
+    @admin.display(description="Done by")
+    def staff(self, record: ConsentRecord) -> str:
+        """Name the member of staff who acted; the person themselves when there was none."""
+        if record.staff_id is None:
+            return "The person"
+        user = User.objects.filter(pk=record.staff_id).first()
+        return user.get_username() if user else f"Staff no. {record.staff_id}, gone since"
 
     @admin.display(description="Recorded", ordering="id")
     def recorded(self, record: ConsentRecord) -> SafeString | str:

@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from newsletter.admin.paginator import EstimatedPaginator
 
@@ -24,6 +26,10 @@ class Listing(ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     compressed_fields = True
     warn_unsaved_form = True
+    formfield_overrides = {
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+    }
+    empty_words = ""  # said when the list is empty, to who may fill it
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Leave out "delete selected", which loads all that it deletes."""

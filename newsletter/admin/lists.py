@@ -44,6 +44,7 @@ class MailingListAdmin(Listing):
     list_display = ("title", "visible", "joining", "active", "pending", "left", "page")
     list_filter = ("visibility", "opt_in")
     list_filter_submit = False
+    empty_words = "A list is what people join, and what campaigns go to."
     search_fields = ("name", "slug")
     search_help_text = "A part of the name"
     prepopulated_fields = {"slug": ("name",)}

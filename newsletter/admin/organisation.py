@@ -7,6 +7,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from subscribers.models import Organisation
 
@@ -15,7 +16,10 @@ from subscribers.models import Organisation
 class OrganisationAdmin(ModelAdmin):  # type: ignore[misc]
     """Edit the one row; the list leads straight to it."""
 
-    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+    formfield_overrides = {
+        models.URLField: {"assume_scheme": "https"},
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})},
+    }
     compressed_fields = True
     warn_unsaved_form = True
     fieldsets = (

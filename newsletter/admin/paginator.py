@@ -16,7 +16,8 @@ def bounded_count(queryset: QuerySet[Any]) -> tuple[int, bool]:
 
     Exact up to EXACT_BELOW rows; the LIMIT stands inside the count, so it stops reading there.
     """
-    counted = queryset.order_by()[: EXACT_BELOW + 1].count()
+    # Keys only: what a row is annotated with would be worked out for each row that is counted.
+    counted = queryset.order_by().values("pk")[: EXACT_BELOW + 1].count()
     if counted <= EXACT_BELOW:
         return counted, False
     plan = json.loads(queryset.order_by().explain(format="json"))

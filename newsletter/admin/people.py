@@ -132,6 +132,7 @@ class SubscriberAdmin(Listing):
     search_fields = ("email_key",)
     search_help_text = "The beginning of an address"
     ordering = ("-id",)
+    empty_words = "People come by a sign-up page, by an import, or one by one."
     change_form_outer_after_template = "admin/subscribers/subscriber/panels.html"
     fieldsets = (
         (None, {"fields": ("email", "name")}),

@@ -88,6 +88,7 @@
     const input = area.querySelector("input[type=file]");
     const label = area.querySelector("[data-drop-name]");
     const empty = label.textContent;
+    input.hasChangeListener = true; // the theme's own listener looks for a text field that isn't here
     const size = (bytes) =>
       bytes > 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(bytes / 1e3))} KB`;
     input.addEventListener("change", () => {
