@@ -60,7 +60,7 @@ def campaign_list_ids(campaign_id: int) -> list[int]:
     return list(through.order_by("mailinglist_id").values_list("mailinglist_id", flat=True))
 
 
-def _number(statement: str, **names: object) -> int:
+def _number(statement: str, **names: int | list[int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, names)
         (number,) = cursor.fetchone() or (0,)

@@ -108,13 +108,13 @@ def test_send(campaign_id: int, to: str, person: Person) -> None:
     """
     try:
         mail = composing.render_test(Campaign.objects.get(id=campaign_id), person, to)
-        (outcome,) = run.send_mails([mail])
+        ((_, verdict, reply),) = run.send_mails([mail])
     except (TemplateProblem, RenderError) as error:
         raise NotReady(f"The mail can't be made. {error}") from error
     except connection.Unreachable as error:
         raise NotReady(f"The mail was not sent: {error}.") from error
-    if outcome.verdict is not Verdict.SENT:
-        raise NotReady(f"The mail server did not accept the mail: {outcome.reply}")
+    if verdict is not Verdict.SENT:
+        raise NotReady(f"The mail server did not accept the mail: {reply}")
 
 
 # --- its moves ------------------------------------------------------------------------------

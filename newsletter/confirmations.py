@@ -56,14 +56,14 @@ def send_due() -> int:
         logger.warning("confirmations wait: %s", error)
         return 0
     sent = 0
-    for message, verdict, reply in outcomes:
+    for mail, verdict, reply in outcomes:
         if verdict is Verdict.SENT:
-            confirmation.mark_sent(message.mail.confirmation_id)
+            confirmation.mark_sent(mail.confirmation_id)
             sent += 1
         else:
             logger.warning("a confirmation was not accepted: %s", reply)
             permanent = verdict is Verdict.REFUSED
-            confirmation.mark_failed(message.mail.confirmation_id, permanent=permanent)
+            confirmation.mark_failed(mail.confirmation_id, permanent=permanent)
     return sent
 
 
@@ -74,8 +74,8 @@ def make_mail(due: DueConfirmation) -> ConfirmationMail:
     recipient = headers.wire_address(due.email)
     is_utf8 = not recipient.isascii()
     mail = EmailMessage(SMTPUTF8 if is_utf8 else SMTP)
-    mail["From"] = Address(sender.name, addr_spec=sender.address)
-    mail["To"] = Address(headers.one_line(due.name), addr_spec=recipient)
+    mail["From"] = _address(sender.name, sender.address)
+    mail["To"] = _address(headers.one_line(due.name), recipient)
     mail["Subject"] = subject
     mail["Date"] = format_datetime(now())
     mail["Message-ID"] = f"<r{due.id}.{signing.sign('message-id', due.id)}@{sender.domain}>"
@@ -89,3 +89,8 @@ def make_mail(due: DueConfirmation) -> ConfirmationMail:
     data = mail.as_bytes(policy=mail.policy.clone(max_line_length=998))
     sent_by = senders.address(due.subscriber_id)
     return ConfirmationMail(due.id, sent_by, recipient, wire(data), is_utf8)
+
+
+def _address(name: str, email: str) -> Address:
+    local, _, domain = email.rpartition("@")
+    return Address(name, local, domain)

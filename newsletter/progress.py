@@ -13,16 +13,16 @@ _SUMS = """
     WITH spans AS (
         SELECT size, sent, failed, skipped, in_doubt, claimed_at AS begun,
                CASE WHEN fence > 1 THEN claimed_at
-                    WHEN state = 'claimed' THEN now() ELSE done_at END AS ended
+                    WHEN state = 'claimed' THEN statement_timestamp() ELSE done_at END AS ended
         FROM newsletter_batch
         WHERE campaign_id = %s
     )
     SELECT coalesce(sum(size), 0), coalesce(sum(sent), 0), coalesce(sum(failed), 0),
            coalesce(sum(skipped), 0), coalesce(sum(in_doubt), 0),
            coalesce(sum((sent + failed) * greatest(
-               0, extract(epoch FROM ended - greatest(begun, now() - interval '10 seconds'))
+               0, extract(epoch FROM ended - greatest(begun, statement_timestamp() - interval '10 seconds'))
            ) / nullif(extract(epoch FROM ended - begun), 0)), 0),
-           least(10, extract(epoch FROM now() - min(begun)))
+           least(10, extract(epoch FROM statement_timestamp() - min(begun)))
     FROM spans
 """
 
@@ -56,7 +56,7 @@ def progress(campaign_id: int) -> Progress:
     campaign = Campaign.objects.get(id=campaign_id)
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, [campaign_id])
-        audience, sent, failed, skipped, in_doubt, recent, seconds = cursor.fetchone() or ()
+        audience, sent, failed, skipped, in_doubt, recent, seconds = cursor.fetchone() or (0,) * 7
     is_running = campaign.status == Campaign.Status.RUNNING
     return Progress(
         audience=int(audience),

@@ -155,8 +155,8 @@ async def _settle_journal(db: Connection, batch_id: int, old_fence: int, fence: 
     names = {"batch": batch_id, "old_fence": old_fence, "witness": Handover.WITNESS}
     (has_witness,) = await (await db.execute(_HAS_WITNESS, names)).fetchone() or (False,)
     reason = STOPPED if has_witness else CRASHED
-    names |= {"has_witness": has_witness, "reason": reason}
-    outcomes = await (await db.execute(_WHAT_CAME_OF_IT, names)).fetchall()
+    known = {"batch": batch_id, "has_witness": has_witness, "reason": reason}
+    outcomes = await (await db.execute(_WHAT_CAME_OF_IT, known)).fetchall()
     # Who has an outcome already keeps it.
     await _store(db, Claim(batch_id, fence), outcomes)
 

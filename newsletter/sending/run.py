@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import uvloop
@@ -11,11 +11,13 @@ from django.conf import settings
 from newsletter.sending import connection, content, servers
 from newsletter.sending.engine import Engine, Limits, Result
 from newsletter.sending.envelope import Mail
-from newsletter.sending.smtp import Message, Outcome
+from newsletter.sending.replies import Reply, Verdict
+from newsletter.sending.smtp import Message
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Mail)
 
 
 def send(
@@ -34,13 +36,17 @@ def send(
     return result
 
 
-def send_mails(mails: list[Mail]) -> list[Outcome]:
+def send_mails(mails: Sequence[M]) -> list[tuple[M, Verdict, Reply]]:
     """Hand over some mails that no campaign records. Raises connection.Unreachable.
 
-    Returns an outcome for each, in no particular order.
+    Returns what became of each.
     """
     server, name = _server()
-    return _run(connection.hand_over(server, name, [Message(mail) for mail in mails]))
+    messages = [Message(mail) for mail in mails]
+    outcomes = _run(connection.hand_over(server, name, messages))
+    ends = {outcome.message: outcome for outcome in outcomes}
+    both = zip(mails, messages, strict=True)
+    return [(mail, ends[message].verdict, ends[message].reply) for mail, message in both]
 
 
 def check_server() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connection
 
@@ -12,6 +13,10 @@ from newsletter.models import Campaign, Delivery
 from newsletter.sending import run
 from tests.factories import make_campaign
 from tests.sending.sink import Sink
+
+# A busy machine makes no property false.
+hypothesis.settings.register_profile("broadsheet", deadline=None)
+hypothesis.settings.load_profile("broadsheet")
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""The tasks that Celery runs, called as it calls them."""
+
+import multiprocessing
+
+import pytest
+
+from newsletter import tasks
+from newsletter.models import Batch, Campaign
+from newsletter.sending import shutdown, slots
+from tests.sending.conftest import numbers
+
+
+@pytest.fixture
+def queued(monkeypatch):
+    """What would be put into the broker."""
+    calls = []
+    monkeypatch.setattr(
+        tasks.send_campaign,
+        "apply_async",
+        lambda args, kwargs=None, **options: calls.append((args, options)),
+    )
+    return calls
+
+
+def test_a_tick_wakes_workers_for_each_batch_up_to_a_limit(started, queued, settings):
+    settings.SEND_BATCH_SIZE = 1
+    campaign = started(3)
+
+    tasks.wake_campaigns()
+
+    # Forgotten before the next tick queues them anew: they never pile up.
+    assert queued == [((campaign.pk,), {"expires": settings.TICK})] * 3
+
+
+def test_a_tick_finishes_what_is_complete(sink, started, queued):
+    campaign = started(0 + 1)
+    Batch.objects.update(state="done", sent=0, size=0)
+
+    tasks.wake_campaigns()
+
+    campaign.refresh_from_db()
+    assert campaign.status == Campaign.Status.FINISHED
+    assert queued == []
+
+
+def test_the_task_sends_and_finishes(sink, started, queued):
+    campaign = started(15)
+
+    tasks.send_campaign(campaign.pk)
+
+    campaign.refresh_from_db()
+    assert numbers(campaign) == {"sent": 15}
+    assert campaign.status == Campaign.Status.FINISHED
+    assert queued == []
+
+
+def test_the_task_queues_the_rest_when_its_time_is_over(sink, started, queued, monkeypatch):
+    monkeypatch.setattr(tasks, "RUN", 0.2)
+    sink.seconds = 0.1
+    campaign = started(40)
+
+    tasks.send_campaign(campaign.pk)
+
+    assert 0 < numbers(campaign)["sent"] < 40
+    assert [args for args, _ in queued] == [(campaign.pk,)]
+
+
+def test_a_campaign_leaves_one_process_of_a_worker_free(sink, started, queued, settings):
+    settings.CELERY_WORKER_CONCURRENCY = 2
+    campaign = started(2)
+    taken, done = multiprocessing.get_context("fork").Event(), None
+    context = multiprocessing.get_context("fork")
+    release = context.Event()
+
+    def hold() -> None:
+        with slots.slot() as is_ours:
+            assert is_ours
+            taken.set()
+            release.wait(20)
+
+    done = context.Process(target=hold)
+    done.start()
+    assert taken.wait(10)
+
+    tasks.send_campaign(campaign.pk)
+    assert numbers(campaign) == {"pending": 2}
+    release.set()
+    done.join()
+    tasks.send_campaign(campaign.pk)
+
+    assert numbers(campaign) == {"sent": 2}
+
+
+def test_a_worker_that_is_to_stop_begins_nothing(sink, started, queued, monkeypatch):
+    monkeypatch.setattr(shutdown, "_FLAG", b"\1")
+    campaign = started(2)
+
+    tasks.send_campaign(campaign.pk)
+
+    assert numbers(campaign) == {"pending": 2}
