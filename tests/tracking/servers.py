@@ -127,7 +127,7 @@ class Edge(Process):
     def get(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None
     ) -> HTTPResponse:
-        """Make one request; the body is in `.text`."""
+        """Make one request; the body is in `.body`."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
