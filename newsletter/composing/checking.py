@@ -10,13 +10,7 @@ from newsletter.composing.edition import compile_edition
 from newsletter.composing.frames import default_frame
 from newsletter.composing.links import BadLink
 from newsletter.models import Campaign
-from newsletter.templating import (
-    CampaignEnvironment,
-    TemplateProblem,
-    compile_source,
-    html_environment,
-    text_environment,
-)
+from newsletter.templating import TemplateProblem
 from newsletter.templating.trial import Part, try_out
 
 _SENDERS = ("from_email", "reply_to")
@@ -61,13 +55,7 @@ def _check_senders(campaign: Campaign) -> list[TemplateProblem]:
 
 def _check_whole(campaign: Campaign, frame: str | None = None) -> list[TemplateProblem]:
     try:
-        content = compile_edition(campaign, frame)
-        environments: list[tuple[CampaignEnvironment, str]] = [
-            (html_environment, content.html),
-            (text_environment, content.text),
-        ]
-        for environment, source in environments:
-            compile_source(environment, source)
+        compile_edition(campaign, frame)
     except BadLink as problem:
         return [_found_in_body(problem, campaign.body)]
     except TemplateProblem as problem:

@@ -7,6 +7,7 @@ that is the same for all recipients, with slots for what differs: `{{ link_0 }}`
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from css_inline import CSSInliner, InlineError
 from markupsafe import escape
@@ -45,6 +46,8 @@ def build(frame: str, parts: Parts, links: Links) -> str:
     pieces = _fill(shield.split(frame), parts)
     sheltered = Shield(pieces)
     html = _inline(sheltered.html(), sheltered)
+    _check_statements(html, sheltered)
+    _check_leaving(html, sheltered)
     html = links.rewrite(html, sheltered)
     end = max(match.start() for match in _BODY_ENDS.finditer(html) if match[0] == "</body>")
     pixel = sheltered.word(shield.expression("open_pixel"))
@@ -132,6 +135,36 @@ def _after_body_begins(pieces: list[Piece], new: list[Piece]) -> list[Piece]:
                     *pieces[number + 1 :],
                 ]
     return new + pieces
+
+
+def _check_statements(html: str, sheltered: Shield) -> None:
+    """Refuse a condition or a loop that the HTML parser dropped or moved: it would be another one.
+
+    It does so with an attribute that comes twice, or with rows outside of a table.
+    """
+    kinds = [piece.kind for piece in sheltered.tags]
+    wanted = [number for number, kind in enumerate(kinds) if kind == "statement"]
+    found = [int(match[1]) for match in sheltered.token.finditer(html)]
+    found = [number for number in found if kinds[number] == "statement"]
+    for number, other in zip_longest(wanted, found):
+        if number != other:
+            tag = sheltered.tags[wanted[0] if number is None else number]
+            raise TemplateProblem(
+                f"“{tag.source.strip()}” stands where HTML does not let it stay: look for an "
+                "attribute that comes twice, or for rows outside of a table."
+            )
+
+
+def _check_leaving(html: str, sheltered: Shield) -> None:
+    """Refuse a frame or a body that swallows the footer, for example by an open comment."""
+    seen = re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
+    for match in re.finditer(rf'<a\b[^>]*?\shref="{sheltered.token.pattern}"', seen):
+        if sheltered.tags[int(match[1])].expression == "unsubscribe_url":
+            return
+    raise TemplateProblem(
+        "The unsubscribe link would not be in the mail: an element or a comment is opened and "
+        "never closed."
+    )
 
 
 def _inline(html: str, sheltered: Shield) -> str:

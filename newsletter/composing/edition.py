@@ -14,7 +14,14 @@ from newsletter.composing import document, footer, headers, markdown, plaintext
 from newsletter.composing.frames import default_frame
 from newsletter.composing.links import Links
 from newsletter.models import Campaign, Edition
-from newsletter.templating import TemplateProblem, explain, rules, text_environment
+from newsletter.templating import (
+    TemplateProblem,
+    compile_source,
+    explain,
+    html_environment,
+    rules,
+    text_environment,
+)
 from subscribers.models import MailingList, Organisation
 from tracking.models import Link
 
@@ -59,6 +66,8 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
         links,
     )
     text = plaintext.to_text(content, links) + footer.text(organisation)
+    for environment, source in ((html_environment, html), (text_environment, text)):
+        compile_source(environment, source, "body")
     mailing_list = _list_of(campaign)
     return EditionContent(
         subject=campaign.subject,

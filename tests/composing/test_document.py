@@ -49,6 +49,12 @@ def test_a_frame_without_a_place_for_the_body_is_refused(frame):
         build(frame)
 
 
+@pytest.mark.parametrize("body", ["<textarea>", "<title>", "<!-- open"])
+def test_a_body_that_swallows_the_footer_is_refused(body):
+    with pytest.raises(TemplateProblem, match="unsubscribe link would not be in the mail"):
+        build("<body>{{ content }}{{ footer }}</body>", content=body)
+
+
 def test_the_preheader_comes_first_and_is_hidden():
     frame = (
         "<html><head><title>{{ subject }}</title></head>"

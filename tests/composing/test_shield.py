@@ -8,11 +8,13 @@ from newsletter.composing.links import Links
 from newsletter.composing.shield import Shield, split
 from newsletter.templating import TemplateProblem, html_environment
 
+FOOTER = '<a href="{{ unsubscribe_url }}">leave</a>'
+
 
 def through_the_inliner(body, **values):
     frame = "<html><head><style>td { color: red } </style></head><body>{{ content }}</body></html>"
-    source = document.build(frame, Parts(body, "<p>footer</p>", "", ""), Links())
-    return html_environment.from_string(source).render(open_pixel="", **values)
+    source = document.build(frame, Parts(body, FOOTER, "", ""), Links())
+    return html_environment.from_string(source).render(open_pixel="", unsubscribe_url="", **values)
 
 
 def test_a_loop_in_a_table_stays_where_it_is():
@@ -67,6 +69,18 @@ def test_places_where_a_condition_can_not_work_are_named(body, words):
         through_the_inliner(body)
 
     assert caught.value.line == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<p title="a" title="{% if a %}b{% endif %}">x</p>',
+        "<table><tr><td>x</td></tr>{% if a %}<p>{% endif %}</p></table>",
+    ],
+)
+def test_a_condition_that_the_parser_drops_or_moves_is_refused(body):
+    with pytest.raises(TemplateProblem, match="does not let it stay"):
+        through_the_inliner(body)
 
 
 def test_a_source_is_put_together_again():

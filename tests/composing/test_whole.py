@@ -6,10 +6,13 @@ import subprocess
 import warnings
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from newsletter import composing
 from newsletter.composing import Person
-from newsletter.models import Template
+from newsletter.models import Campaign, Edition, Template
 from subscribers.models import Organisation
 from tests.composing.making import parts, read
 from tests.factories import make_campaign, make_list
@@ -95,6 +98,79 @@ def test_a_campaign_that_no_form_checked_is_refused_at_its_start(field, text):
         composing.freeze(make(**{field: text}))
 
     assert caught.value.field == field
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *(
+            "{{ subscriber.name }}",
+            "{{ x",
+            "}}",
+            "{% if 1 %}",
+            "{% endif %}",
+            "{% else %}",
+            "{# c #}",
+        ),
+        *(
+            "{% for i in [1] %}",
+            "{% endfor %}",
+            "{% raw %}",
+            "{% endraw %}",
+            "{",
+            "%}",
+            "-%}",
+            "{{-",
+        ),
+        *(
+            "<p>",
+            "</p>",
+            "<table>",
+            "<tr>",
+            "<td>",
+            "</table>",
+            "<a href='",
+            "'>",
+            '"',
+            "<",
+            ">",
+            "&",
+        ),
+        *("<!--", "-->", "<style>", "</style>", "<title>", "</body>", "<svg>", "<select>", "<pre>"),
+        *(
+            "[x](",
+            ")",
+            "](https://e.org)",
+            "{.button}",
+            "\n\n",
+            "\n- ",
+            "\n> ",
+            "```",
+            "|a|\n|-|\n",
+        ),
+        *("https://e.org", "javascript:", "é😀", "\u2028", "\r\n", "\0", "&#123;&#123;", "zq"),
+    ]
+)
+TEXTS = st.lists(FRAGMENTS, max_size=12).map("".join)
+
+
+@hypothesis_settings(
+    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+@given(TEXTS, st.sampled_from(["markdown", "html"]), TEXTS)
+def test_whatever_is_written_becomes_a_mail_or_a_problem(body, written_in, frame):
+    campaign = Campaign(id=1, subject=body[:50], body=body, format=written_in)
+
+    try:
+        content = composing.compile_edition(campaign, frame + "{{ content }}")
+    except composing.TemplateProblem as problem:
+        assert str(problem)
+        return
+
+    edition = Edition(campaign_id=1, **{n: getattr(content, n) for n in content.__slots__})
+    edition.link_ids = list(range(len(content.link_urls)))
+    mail = composing.CompiledMessage(edition).render(ANN)
+    for part in parts(mail.data):
+        assert "https://news.example.org/u/" in part
 
 
 def test_links_are_stored_once_in_the_order_of_their_slots(organisation):
