@@ -51,7 +51,8 @@ def checker(columns: Columns) -> Check:
     keys = [(number, quoted(key) + ":") for number, key in columns.attributes]
     email_hash = suppression.hasher()
     header = [cell.strip().casefold() for cell in columns.header]
-    name_parts = _name_parts(columns)
+    name_at = columns.name
+    name_parts = [number for number in (columns.first, columns.last) if number >= 0]
     details_of = _details(columns)
 
     def check(row: Row) -> tuple[str, Person]:
@@ -63,7 +64,10 @@ def checker(columns: Columns) -> Check:
             key = email.lower()
         else:
             email, key = _parse(email, cells, header)
-        name = " ".join([text for part in name_parts if (text := cells[part].strip())])
+        if name_at >= 0:
+            name = cells[name_at].strip()
+        else:
+            name = " ".join([text for part in name_parts if (text := cells[part].strip())])
         if not name.isprintable() or len(name) > LONGEST_NAME:
             name = _one_line(name)
         extra, details = details_of(cells) if details_of else ("", "\x1f\x1f\x1f")
@@ -124,13 +128,6 @@ def _parse(email: str, cells: list[str], header: list[str]) -> tuple[str, str]:
             raise Refused("is the header once more") from None
         raise Refused(str(error)) from None
     return address.email, address.key
-
-
-def _name_parts(columns: Columns) -> list[int]:
-    """Return the columns that make the name."""
-    if columns.name >= 0:
-        return [columns.name]
-    return [number for number in (columns.first, columns.last) if number >= 0]
 
 
 def _one_line(name: str) -> str:
