@@ -16,8 +16,9 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from io import BufferedReader, FileIO
+from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +75,13 @@ def replay(folder: Path, hand_on: Callable[[list[bytes]], None]) -> int:
     """
     done = 0
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
-        with FileIO(path) as file:
+        with path.open("rb") as file:
             if not _is_left_over(file):
                 continue
-            with BufferedReader(file) as reader:
-                for chunk in _chunks(_records(reader)):
-                    hand_on(chunk)
-                    done += len(chunk)
-                _remove(path, is_whole=not reader.peek(1))
+            for chunk in _chunks(_records(file)):
+                hand_on(chunk)
+                done += len(chunk)
+            _remove(path, is_whole=not file.read(1))
     return done
 
 
@@ -90,7 +90,7 @@ def is_empty(folder: Path) -> bool:
     return not any(folder.glob(f"*{_SUFFIX}"))
 
 
-def _is_left_over(file: FileIO) -> bool:
+def _is_left_over(file: BinaryIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -99,16 +99,17 @@ def _is_left_over(file: FileIO) -> bool:
     return os.fstat(file.fileno()).st_nlink > 0
 
 
-def _records(file: BufferedReader) -> Iterator[bytes]:
-    """Yield each whole pack, and stop before one that is torn."""
-    while len(head := file.peek(_HEAD.size)[: _HEAD.size]) == _HEAD.size:
+def _records(file: BinaryIO) -> Iterator[bytes]:
+    """Yield each whole pack, and leave the file where the first torn one begins, or at its end."""
+    end = 0
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
         length, checksum = _HEAD.unpack(head)
-        start = file.tell()
-        pack = file.read(_HEAD.size + length)[_HEAD.size :]
+        pack = file.read(length)
         if len(pack) < length or zlib.crc32(pack) != checksum:
-            file.seek(start)
-            return
+            break
+        end += _HEAD.size + length
         yield pack
+    file.seek(end)
 
 
 def _remove(path: Path, is_whole: bool) -> None:

@@ -56,7 +56,13 @@ class Redis:
 
     def start(self) -> None:
         self._folder.mkdir(exist_ok=True)
-        options = {"port": self._port, "dir": self._folder, "appendonly": "yes", "save": ""}
+        options = {
+            "port": self._port,
+            "dir": self._folder,
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+        }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self._process = subprocess.Popen(
             [redis_binary(), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
