@@ -94,6 +94,11 @@ class TemplateAdmin(Listing):
         """Show when it was last stored."""
         return moment(template.changed_at)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with a copy of the default, since a frame is long to write from nothing."""
+        default = Template.objects.filter(is_default=True).first()
+        return {"html": default.html if default else ""}
+
     def changeform_view(
         self,
         request: HttpRequest,
