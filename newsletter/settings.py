@@ -254,7 +254,7 @@ JOIN_SECONDS = 0.15  # each sign-up takes this long, so that its time tells nobo
 CONFIRMATION_LIMIT = 5_000  # confirmation mails in an hour
 IMPORT_CHUNK = 10_000  # rows stored in one transaction
 IMPORT_LANES = 2  # chunks on their way into the database at once, each on its own connection
-IMPORT_LEASE = 120  # seconds without a sign of life before an import is given to another
+IMPORT_LEASE = 60  # seconds without a sign of life before an import is given to another
 
 # --- What reaches upward through the layers -------------------------------------------
 

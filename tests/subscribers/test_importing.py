@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from subscribers import consent, importing
 from subscribers.importing import jobs, refusals, running, storing
 from subscribers.importing.chunks import Source
+from subscribers.management.commands import import_subscribers
 from subscribers.models import (
     ConsentRecord,
     Import,
@@ -695,16 +696,29 @@ def test_workers_leave_the_command_s_files_alone(news, tmp_path):
     assert importing.claim_next() is None
 
 
-def test_a_running_import_is_not_run_twice(news, tmp_path):
+def test_a_running_import_is_not_run_twice(news, tmp_path, settings, monkeypatch):
     path = tmp_path / "people.csv"
     path.write_text("email\nada@example.org\n")
     job = jobs.resume_or_create(news, path, None)
     importing.claim(job.pk)
+    settings.IMPORT_LEASE = 0
+    monkeypatch.setattr(import_subscribers, "GRACE", 0)
 
     code, report = run(path)
 
     assert code == 2
     assert "running already" in report["error"]
+
+
+def test_the_command_waits_for_a_dead_one_s_lease(news, tmp_path, settings):
+    path = tmp_path / "people.csv"
+    path.write_text("email\nada@example.org\n")
+    settings.IMPORT_LEASE = 1
+    importing.claim(jobs.resume_or_create(news, path, None).pk)
+
+    code, report = run(path)
+
+    assert (code, report["added"]) == (0, 1)
 
 
 def test_uploaded_files_are_ours_alone(news):

@@ -7,11 +7,13 @@ list or file), 3 it was stopped on the way (run it again).
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from rich.console import Console
@@ -20,6 +22,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from subscribers import importing
 from subscribers.models import Import, MailingList
 
+PAUSE = 0.5  # seconds between two attempts to take an import
+GRACE = 2.0  # seconds beyond the lease of somebody who is dead
 SOME_REFUSED, COULD_NOT_BEGIN, STOPPED = 1, 2, 3
 
 
@@ -90,7 +94,7 @@ def _find_list(slug: str) -> MailingList:
 
 def _import(mailing_list: MailingList, path: Path, options: dict[str, Any]) -> dict[str, Any]:
     created = importing.resume_or_create(mailing_list, path, options["errors"], options["evidence"])
-    job = importing.claim(created.pk)
+    job = _claim(created.pk)
     with _progress(job.size, quiet=options["json"]) as progress:
         importing.run_claimed(job, progress=progress)
     job.refresh_from_db()
@@ -104,6 +108,18 @@ def _import(mailing_list: MailingList, path: Path, options: dict[str, Any]) -> d
         "errors": str(importing.refused_path(job)) if job.errors_size else None,
         "dry_run": False,
     }
+
+
+def _claim(import_id: int) -> Import:
+    """Take the import; wait as long as a program that was killed a moment ago seems to live."""
+    until = time.monotonic() + settings.IMPORT_LEASE + GRACE
+    while True:
+        try:
+            return importing.claim(import_id)
+        except importing.Busy:
+            if time.monotonic() > until:
+                raise
+        time.sleep(PAUSE)
 
 
 def _rehearse(mailing_list: MailingList, path: Path, options: dict[str, Any]) -> dict[str, Any]:
