@@ -35,7 +35,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SETTLED = 350  # milliseconds for charts and previews to be drawn
+SETTLED = 700  # milliseconds for charts and previews to be drawn
 
 
 @dataclass(frozen=True, slots=True)

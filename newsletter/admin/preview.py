@@ -110,7 +110,7 @@ def _answer(request: HttpRequest, campaign: Campaign) -> JsonResponse:
             "from": campaign.from_email or settings.DEFAULT_FROM_EMAIL,
             "to": person.email,
             "subject": made.subject,
-            "preheader": getattr(made, "preheader", campaign.preheader),
+            "preheader": made.preheader,
             "html": as_framed(made.html),
             "text": made.text,
         }
