@@ -7,6 +7,7 @@ campaign that was started is frozen: what it says (its edition) and to whom (its
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from newsletter.sending import connection, run
 from newsletter.sending.replies import Verdict
 from subscribers import suppression
 from subscribers.models import MailingList
+from tracking import links
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +145,8 @@ def start(campaign_id: int) -> None:
         if not size:
             raise NotReady("Nobody on the campaign's lists may be written to.")
         Campaign.objects.filter(id=campaign_id).update(audience_size=size)
+        # Before the first mail arrives, each edge knows where its links lead.
+        transaction.on_commit(partial(links.publish, campaign_id))
 
 
 def pause(campaign_id: int, reason: str = "") -> None:

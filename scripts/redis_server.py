@@ -58,9 +58,11 @@ def prepare(
         f'dir "{folder}"',
         "databases 64",
         "loglevel warning",
-        # Tracking events wait here for PostgreSQL, so they are on disk within a second.
+        # Tracking events wait here for PostgreSQL, so they are on disk before they are
+        # acknowledged. With "everysec" a write that waits for the disk is acknowledged at once,
+        # and a kill in that moment loses it.
         f"appendonly {'yes' if durable else 'no'}",
-        "appendfsync everysec",
+        "appendfsync always",
         'save ""',
         # Full memory is an error that people see, not events that silently go.
         "maxmemory-policy noeviction",

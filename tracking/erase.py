@@ -1,4 +1,4 @@
-"""Takes a person's name out of what happened to mail. The sums stay: they name no one."""
+"""Takes names out of what happened to mail, or all of what happened to a campaign's."""
 
 from django.db import transaction
 
@@ -15,10 +15,10 @@ from tracking.models import (
 
 
 def erase_subscriber(subscriber_id: int) -> None:
-    """Forget who read and clicked. Hits that arrive from now on are counted without a name.
+    """Forget who read and clicked. The sums stay: they name no one.
 
     Call in the transaction that deletes the subscriber: until it ends, no hits are stored, so none
-    can bring the name back.
+    can bring the name back. Later ones are counted without it.
     """
     with transaction.atomic():
         rollups.lock_out_ingest()
@@ -28,9 +28,11 @@ def erase_subscriber(subscriber_id: int) -> None:
 
 
 def erase_campaign(campaign_id: int) -> None:
-    """Remove everything that was recorded of a campaign, for a campaign that is itself removed."""
-    links = Link.objects.filter(campaign_id=campaign_id)
-    ReaderLink.objects.filter(link_id__in=links.values("id")).delete()
-    for model in (Event, CampaignTotal, CampaignHour, LinkTotal, Reader):
-        model._base_manager.filter(campaign_id=campaign_id).delete()
-    links.delete()
+    """Remove a campaign's links, events and sums. Hits that come later are counted anew."""
+    with transaction.atomic():
+        rollups.lock_out_ingest()
+        links = Link.objects.filter(campaign_id=campaign_id)
+        ReaderLink.objects.filter(link_id__in=links.values("id")).delete()
+        links.delete()
+        for model in (Event, Reader, LinkTotal, CampaignHour, CampaignTotal):
+            model.objects.filter(campaign_id=campaign_id).delete()

@@ -6,6 +6,7 @@ links.publish(campaign_id)              # after the commit
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import redis
 
@@ -38,10 +39,8 @@ def publish(campaign_id: int) -> bool:
 
     Returns False, after logging, when Redis is away: the edge then asks PostgreSQL on demand.
     """
-    urls = {
-        str(id): url
-        for id, url in Link.objects.filter(campaign_id=campaign_id).values_list("id", "url")
-    }
+    links = Link.objects.filter(campaign_id=campaign_id)
+    urls: dict[Any, Any] = dict(links.values_list("id", "url"))
     if not urls:
         return True
     try:

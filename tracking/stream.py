@@ -60,7 +60,7 @@ class Appender:
 
     async def append(self, pack: bytes) -> None:
         """Store one pack. Raises one of AWAY; the pack may then have arrived all the same."""
-        await self._client.execute_command("XADD", self._stream, b"*", FIELD, pack)
+        await self._client.xadd(self._stream, {FIELD: pack})
 
     async def check(self) -> None:
         """Return when the stream can take packs. Raises one of AWAY, which StreamFull is too."""

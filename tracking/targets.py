@@ -15,9 +15,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-import idna
 import psycopg
 import redis
 import redis.asyncio
@@ -40,7 +39,7 @@ _NEWEST = "SELECT id, url FROM tracking_link ORDER BY id DESC LIMIT 20000"
 _ONE = "SELECT url FROM tracking_link WHERE id = %s AND campaign_id = %s"
 
 # Characters with no place in an address; a line break in one would start a header of its own.
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 class BadTarget(ValueError):
@@ -52,34 +51,20 @@ class TargetsAway(Exception):
 
 
 def as_target(url: str) -> str:
-    """Return `url` as it stands in a Location header: ASCII, absolute, http or https.
+    """Return `url` when a Location header may hold it: ASCII, absolute, http or https.
 
     Raises BadTarget. Names before an @ are refused, because they make one site look like another.
     """
-    if len(url) > LONGEST or _FORBIDDEN.search(url):
-        raise BadTarget(f"too long, or with a blank or control character: {url[:80]!r}")
+    if len(url) > LONGEST or not url.isascii() or _FORBIDDEN.search(url):
+        raise BadTarget(f"too long, or with a blank or foreign character: {url[:80]!r}")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        is_plain = parts.hostname and "@" not in parts.netloc and parts.port != 0
     except ValueError as error:
         raise BadTarget(f"{error}: {url[:80]!r}") from None
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+    if parts.scheme not in ("http", "https") or not is_plain:
         raise BadTarget(f"not a plain http or https address: {url[:80]!r}")
-    if url.isascii():
-        return url
-    place = _ascii_host(host) + (f":{port}" if port else "")
-    # What is already escaped stays as it is.
-    path, query, fragment = (
-        quote(part, safe="%/?:@!$&'()*+,;=~-._[]|^`{}\"<>#") for part in parts[2:]
-    )
-    return urlunsplit((parts.scheme, place, path, query, fragment))
-
-
-def _ascii_host(host: str) -> str:
-    try:
-        return idna.encode(host, uts46=True).decode() if not host.isascii() else host
-    except idna.IDNAError as error:
-        raise BadTarget(f"{error}: {host[:80]!r}") from None
+    return url
 
 
 def key(campaign_id: int) -> str:
@@ -144,7 +129,8 @@ class Targets:
         if url is None:
             url = await self._ask("PostgreSQL", _from_postgresql, campaign_id, link_id)
             if url is None:
-                return self._note_unknown(link_id)
+                self._note_unknown(link_id)
+                return None
             await self._ask("Redis", self._to_redis, campaign_id, link_id, url)
         self._learn({link_id: url})
         return self.recall(link_id)
@@ -210,7 +196,7 @@ class Targets:
         campaigns = await self._redis.lrange(published_key(), self._published, -1)
         for campaign_id in campaigns[-1000:]:
             urls = await self._redis.hgetall(key(int(campaign_id)))
-            self._learn({int(link_id): url for link_id, url in urls.items()})
+            self._learn({int(link_id): str(url) for link_id, url in urls.items()})
         self._published += len(campaigns)
 
 

@@ -23,7 +23,7 @@ from newsletter.templating import (
     text_environment,
 )
 from subscribers.models import MailingList, Organisation
-from tracking.models import Link
+from tracking import links as tracked
 
 LONGEST_LIST_ID = 200  # characters, which leaves room for a name (RFC 2919: 255)
 
@@ -120,10 +120,7 @@ def freeze(campaign: Campaign) -> Edition:
 
 def register_links(campaign_id: int, urls: list[str]) -> list[int]:
     """Return the ids of a campaign's links, in the order of `urls`."""
-    Link.objects.bulk_create(
-        [Link(campaign_id=campaign_id, url=url) for url in urls], ignore_conflicts=True
-    )
-    ids = dict(Link.objects.filter(campaign_id=campaign_id).values_list("url", "id"))
+    ids = tracked.ensure(campaign_id, urls)
     return [ids[url] for url in urls]
 
 

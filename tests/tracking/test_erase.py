@@ -6,9 +6,9 @@ import pytest
 from django.db import connection, transaction
 
 from tests.factories import make_subscriber
-from tests.tracking.makers import append, clicked, opened, sums
-from tracking import erase, ingest, rollups
-from tracking.models import Event, Reader, ReaderLink
+from tests.tracking.makers import append, clicked, counted, opened, sums
+from tracking import erase, ingest, links, rollups
+from tracking.models import Event, Link, Reader, ReaderLink
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,20 @@ def test_the_name_goes_and_the_sums_stay():
     after = sums()
     for name in ("campaigns", "hours", "links"):
         assert after[name] == before[name]
+
+
+@pytest.mark.django_db
+def test_nothing_of_a_campaign_stays_and_nothing_of_others_goes():
+    alice = make_subscriber().id
+    [mine] = links.ensure(7, ["https://example.org/"]).values()
+    [other] = links.ensure(8, ["https://example.org/"]).values()
+    rollups.store([clicked(mine, alice), opened(alice), clicked(other, alice, campaign=8)])
+
+    erase.erase_campaign(7)
+
+    assert list(Event.objects.values_list("campaign_id", flat=True)) == [8]
+    assert list(Link.objects.values_list("id", flat=True)) == [other]
+    assert sums() == counted()
 
 
 def test_hits_that_are_being_stored_do_not_bring_the_name_back(stored):
