@@ -253,7 +253,7 @@ JOIN_LIMIT = 20_000  # sign-ups in an hour from everywhere
 JOIN_SECONDS = 0.15  # each sign-up takes this long, so that its time tells nobody who is known
 CONFIRMATION_LIMIT = 5_000  # confirmation mails in an hour
 IMPORT_CHUNK = 10_000  # rows stored in one transaction
-IMPORT_LANES = 2  # chunks on their way into the database at once, each on its own connection
+IMPORT_LANES = 3  # chunks on their way into the database at once, each on its own connection
 IMPORT_LEASE = 60  # seconds without a sign of life before an import is given to another
 
 # --- What reaches upward through the layers -------------------------------------------
