@@ -12,10 +12,9 @@ row. That is why a killed worker leaves at most two mails in doubt for each conn
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
-from newsletter.sending.database import Connection, Database
 from newsletter.sending.holding import Hold, Job, Row
+from newsletter.sending.prepared import Prepared, array
 
 _WRITE = """
     WITH held AS MATERIALIZED (
@@ -24,11 +23,11 @@ _WRITE = """
             WHERE c.id = b.campaign_id AND c.status = 'running'
         ) AS may_go
         FROM newsletter_batch b
-        WHERE b.id = %s AND b.fence = %s AND b.state = 'claimed'
+        WHERE b.id = $1::bigint AND b.fence = $2::int AND b.state = 'claimed'
         FOR KEY SHARE OF b
     )
     INSERT INTO newsletter_handover (batch_id, fence, subscriber_ids, accepted_ids, free_ids)
-    SELECT id, %s, CASE WHEN may_go THEN %s::bigint[] ELSE '{}' END, %s::bigint[], %s::bigint[]
+    SELECT id, $2, CASE WHEN may_go THEN $3::bigint[] ELSE '{}' END, $4::bigint[], $5::bigint[]
     FROM held
     RETURNING id, cardinality(subscriber_ids) > 0
 """
@@ -53,7 +52,7 @@ class Journal:
 
     def __init__(self, answer: Answer) -> None:
         # The table is unlogged: there is nothing to wait for at a commit (see Handover).
-        self._db = Database("SET synchronous_commit = off")
+        self._statement = Prepared(_WRITE, setup="SET synchronous_commit = off")
         self._answer = answer
         self._turns: dict[Hold, _Turn] = {}
         self._called = asyncio.Event()
@@ -87,7 +86,7 @@ class Journal:
                 for hold, turn in sorted(turns.items(), key=_oldest_first):
                     await self._write(hold, turn)
         finally:
-            await self._db.close()
+            await self._statement.close()
 
     def _turn(self, hold: Hold) -> _Turn:
         turn = self._turns.get(hold)
@@ -100,18 +99,16 @@ class Journal:
     async def _write(self, hold: Hold, turn: _Turn) -> None:
         claim, jobs = hold.claim, turn.asked
         ids = [job.subscriber_id for job in jobs]
-        values = (claim.batch_id, claim.fence, claim.fence, ids, turn.accepted, turn.free)
-        row = await self._db.do(partial(_insert, values))
+        row = await self._statement.run(
+            *(b"%d" % claim.batch_id, b"%d" % claim.fence),
+            *(array(ids), array(turn.accepted), array(turn.free)),
+        )
         hold.asked -= 1
         if row is None:
             self._answer(hold, jobs, None, False)
         else:
-            self._answer(hold, jobs, Row(row[0], len(jobs)), row[1])
+            self._answer(hold, jobs, Row(int(row[0] or 0), len(jobs)), row[1] == b"t")
 
 
 def _oldest_first(item: tuple[Hold, _Turn]) -> int:
     return item[0].claim.batch_id
-
-
-async def _insert(values: tuple[object, ...], db: Connection) -> tuple[int, bool] | None:
-    return await (await db.execute(_WRITE, values)).fetchone()

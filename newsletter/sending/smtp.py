@@ -206,6 +206,8 @@ class Conversation:
         if code == 421 or not self._expected:
             self._closed_by_server(reply(code, lines))
         expected = self._expected.popleft()
+        if (expected is _MAIL or expected is _RCPT) and 200 <= code < 300 and not self._script:
+            return  # the next command was said already
         if expected is _BODY:
             self._body_answered(code, lines)
         elif expected is _MAIL or expected is _RCPT or expected is _DATA:
