@@ -26,7 +26,7 @@ def stack() -> Iterator[Stack]:
     with open_folder() as folder:
         running = Stack(folder / "run")
         running.start()
-        running.wait_for_line("The demonstration was read", 120)
+        running.launched.wait_for("The demonstration was read", within=120)
         yield running
         assert running.stop() == 0
 

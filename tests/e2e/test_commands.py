@@ -5,14 +5,15 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, free_ports
+from scripts.ports import free_port
+from tests.e2e.stack import Stack
+from tests.launcher.launched import open_folder
 
 pytestmark = pytest.mark.e2e
 
@@ -26,7 +27,7 @@ class Sink:
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o777)  # it gives up root's rights
         self.folder = folder
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         as_root = ["-u", "nobody"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
             [SINK, *as_root, "-D", str(folder / "mail"), f"127.0.0.1:{self.port}", "1000"]
@@ -42,27 +43,31 @@ class Sink:
 
 
 @pytest.fixture
+def run_dir():
+    with open_folder() as folder:
+        yield folder / "run"
+
+
+@pytest.fixture
 def sink():
     if SINK is None:
         assert not os.environ.get("CI"), "smtp-sink (of Postfix) was not found"
         pytest.skip("smtp-sink (of Postfix) was not found")
-    # Not below pytest's own folder, which only its owner may enter.
-    folder = Path(tempfile.mkdtemp(prefix="broadsheet-sink-"))
-    running = Sink(folder)
-    yield running
-    running.process.kill()
-    running.process.wait()
-    shutil.rmtree(folder)
+    with open_folder() as folder:
+        running = Sink(folder)
+        yield running
+        running.process.kill()
+        running.process.wait()
 
 
-def test_ten_thousand_people_get_exactly_one_mail_each(sink, tmp_path, tmp_path_factory):
+def test_ten_thousand_people_get_exactly_one_mail_each(sink, tmp_path, run_dir):
     people = tmp_path / "people.csv"
     people.write_text(
         "email,name\n" + "".join(f"p{n}@example.com,Person {n}\n" for n in range(PEOPLE))
     )
     body = tmp_path / "june.md"
     body.write_text("# Hello {{ subscriber.name }}\n\nRead [the story](https://example.org/story).")
-    stack = Stack(tmp_path_factory.mktemp("run"), SMTP_URL=f"smtp://127.0.0.1:{sink.port}?tls=none")
+    stack = Stack(run_dir, SMTP_URL=f"smtp://127.0.0.1:{sink.port}?tls=none")
     stack.start()
     try:
         stack.manage("shell", "-c", MAKE_LIST)
@@ -70,14 +75,14 @@ def test_ten_thousand_people_get_exactly_one_mail_each(sink, tmp_path, tmp_path_
         created = stack.manage(
             "campaign", "create", "--list", "weekly", "--subject", "June", "--body", str(body)
         )
-        number = created.stdout.strip()
+        number = created.strip()
         stack.manage("campaign", "start", number, "--wait")
-        status = json.loads(stack.manage("campaign", "status", number, "--json").stdout)
-        report = json.loads(stack.manage("report", number, "--json").stdout)
+        status = json.loads(stack.manage("campaign", "status", number, "--json"))
+        report = json.loads(stack.manage("report", number, "--json"))
     finally:
         code = stack.stop()
 
-    assert json.loads(imported.stdout)["added"] == PEOPLE
+    assert json.loads(imported)["added"] == PEOPLE
     assert status["state"] == "finished"
     assert [status[name] for name in ("audience", "sent")] == [PEOPLE, PEOPLE]
     assert [status[name] for name in ("failed", "skipped", "in_doubt", "pending")] == [0, 0, 0, 0]
@@ -91,20 +96,20 @@ MAKE_LIST = (
 )
 
 
-def test_the_campaign_waits_for_a_server_that_is_down_and_says_so(tmp_path, tmp_path_factory):
-    port = free_ports(1)[0]
+def test_the_campaign_waits_for_a_server_that_is_down_and_says_so(tmp_path, run_dir):
+    port = free_port()
     body = tmp_path / "june.md"
     body.write_text("Hello")
     people = tmp_path / "people.csv"
     people.write_text("email\na@example.com\nb@example.com\n")
-    stack = Stack(tmp_path_factory.mktemp("run"), SMTP_URL=f"smtp://127.0.0.1:{port}?tls=none")
+    stack = Stack(run_dir, SMTP_URL=f"smtp://127.0.0.1:{port}?tls=none")
     stack.start()
     try:
         stack.manage("shell", "-c", MAKE_LIST)
         stack.manage("import_subscribers", str(people), "--list", "weekly")
         number = stack.manage(
             "campaign", "create", "--list", "weekly", "--subject", "June", "--body", str(body)
-        ).stdout.strip()
+        ).strip()
         stack.manage("campaign", "start", number)
         waiting = _status_when(stack, number, lambda status: status["waiting_reason"])
         server = _SmallSink(port)
@@ -135,7 +140,7 @@ class _SmallSink:
 def _status_when(stack: Stack, number: str, good, within: float = 60) -> dict[str, object]:
     end = time.monotonic() + within
     while True:
-        status = json.loads(stack.manage("campaign", "status", number, "--json").stdout)
+        status = json.loads(stack.manage("campaign", "status", number, "--json"))
         if good(status):
             return status
         assert time.monotonic() < end, status
