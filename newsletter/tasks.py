@@ -6,10 +6,11 @@ costs no more than the time to the next tick.
 
 from celery import shared_task
 from django.conf import settings
+from django.core.management import call_command
 
 from newsletter import campaigns, confirmations
-from newsletter.sending import run, shutdown, slots
-from subscribers import importing
+from newsletter.sending import batches, run, shutdown, slots
+from subscribers import confirmation, importing
 
 RUN = 45.0  # seconds that a process is kept by one campaign
 SHORT_RUN = 5.0  # the same when the worker has no other process
@@ -54,3 +55,6 @@ def wake_imports() -> None:
 @shared_task
 def tidy() -> None:
     """Remove what nobody needs any more."""
+    confirmation.tidy()
+    batches.tidy()
+    call_command("clearsessions")

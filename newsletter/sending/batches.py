@@ -345,3 +345,8 @@ async def _store(
         },
     )
     return await cursor.fetchone() is not None
+
+
+def tidy() -> None:
+    """Remove rows of the journal that a broken connection left to a batch that nobody holds."""
+    Handover.objects.exclude(batch__state=Batch.State.CLAIMED).delete()

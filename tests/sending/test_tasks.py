@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 
 from newsletter import tasks
-from newsletter.models import Batch, Campaign
+from newsletter.models import Batch, Campaign, Handover
 from newsletter.sending import shutdown, slots
 from tests.sending.conftest import numbers
 
@@ -98,3 +98,16 @@ def test_a_worker_that_is_to_stop_begins_nothing(sink, started, queued, monkeypa
     tasks.send_campaign(campaign.pk)
 
     assert numbers(campaign) == {"pending": 2}
+
+
+def test_tidying_leaves_the_journal_of_what_is_being_sent(started, settings):
+    settings.SEND_BATCH_SIZE = 1
+    started(2)
+    held, waiting = Batch.objects.order_by("id")
+    Batch.objects.filter(pk=held.pk).update(state="claimed")
+    for batch in (held, waiting):
+        Handover.objects.create(batch=batch, fence=1, subscriber_ids=[1])
+
+    tasks.tidy()
+
+    assert list(Handover.objects.values_list("batch_id", flat=True)) == [held.pk]
