@@ -22,8 +22,8 @@ def wake_campaigns() -> None:
     """Start what is due, finish what is complete, and wake workers for what is in between."""
     campaigns.start_due()
     campaigns.finish_complete()
-    for campaign_id, batches in campaigns.with_work():
-        for _ in range(min(batches, WAKE_UPS)):
+    for campaign_id, count in campaigns.with_work():
+        for _ in range(min(count, WAKE_UPS)):
             send_campaign.apply_async((campaign_id,), expires=settings.TICK)
 
 
