@@ -11,7 +11,7 @@ from jinja2.runtime import Undefined, markup_join, str_join
 from jinja2.tests import TESTS
 
 from newsletter.templating.limits import CHARACTERS, Turns, weigh
-from newsletter.templating.problems import LimitReached, missing_value
+from newsletter.templating.problems import LimitReached
 
 _PLAIN_FILTERS = [
     *["abs", "capitalize", "count", "dictsort", "e", "escape", "first", "float", "int", "items"],
@@ -44,7 +44,7 @@ def finalize(value: Any) -> Any:
     if type(value) is Undefined:  # {{ "…" if … }} without an else
         return ""
     if isinstance(value, Undefined):
-        raise LimitReached(missing_value(value))
+        return str(value)
     raise LimitReached(
         "This is a list or a group of values, which can't be printed as it is. "
         "Print one of its values, loop over it, or write {{ … | join(', ') }}."

@@ -49,9 +49,11 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
 
 
 class Missing(Undefined):
-    """A value that a person does not have: empty in `if` and `for`, an error when printed.
+    """A value that is not there: empty in `if` and `for`.
 
-    What is unknown to everybody (a misspelt name) is found before anything is rendered: rules.py.
+    Printed, it is empty when it is one of a group that a person's group does not have: attributes
+    are as people's files have them, and who lacks one still gets their mail. Anything else is an
+    error: a misspelt name is unknown to everybody.
     """
 
     __slots__ = ()
@@ -61,6 +63,8 @@ class Missing(Undefined):
         return missing_value(self)
 
     def __str__(self) -> str:
+        if isinstance(self._undefined_obj, dict):
+            return ""
         return self._fail_with_undefined_error()
 
     def __getattr__(self, name: str) -> Any:

@@ -249,7 +249,6 @@ def test_international_addresses():
 @pytest.mark.parametrize(
     ("fields", "person", "words"),
     [
-        ({"text": "{{ subscriber.attributes.x }}"}, ANN, "“x” has no value"),
         ({"html": "{{ 1 / 0 }}"}, ANN, "divides by zero"),
         ({}, ANN._replace(email="no address"), "name@example.org"),
         (

@@ -25,7 +25,6 @@ def test_nothing_is_wrong():
         (Part("body", "{% set subscriber = 1 %}"), 1, "already means something"),
         (Part("body", "{{ content }}"), 1, "“content” is not known"),
         (Part("subject", "{{ unsubscribe_url }}", "subject"), 1, "not known"),
-        (Part("body", "{{ subscriber.attributes.city }}"), 1, "default"),
         (Part("body", "{{ self }}"), 1, "not known"),
         (Part("body", "{% for x in range(1000) %}{% for y in range(99) %}{% endfor %}{% endfor %}"),
          1, "turns"),
