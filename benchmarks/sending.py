@@ -150,11 +150,8 @@ def _campaign(mailing_list: "MailingList") -> float:
     from newsletter.sending import run
 
     story = "The tide comes in twice a day, and so does the fish. " * 3
-    body = (
-        "Hello {{ subscriber.first_name }} ({{ subscriber.email }}),\n\n"
-        + "\n\n".join(
-            f"{story}[Read on](https://example.org/story/{number})" for number in range(LINKS)
-        )
+    body = "Hello {{ subscriber.first_name }} ({{ subscriber.email }}),\n\n" + "\n\n".join(
+        f"{story}[Read on](https://example.org/story/{number})" for number in range(LINKS)
     )
     campaign = campaigns.create(lists=[mailing_list], subject="June issue", body=body)
     campaigns.start(campaign.pk)

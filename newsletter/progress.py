@@ -20,7 +20,8 @@ _SUMS = """
     SELECT coalesce(sum(size), 0), coalesce(sum(sent), 0), coalesce(sum(failed), 0),
            coalesce(sum(skipped), 0), coalesce(sum(in_doubt), 0),
            coalesce(sum((sent + failed) * greatest(
-               0, extract(epoch FROM ended - greatest(begun, statement_timestamp() - interval '10 seconds'))
+               0, extract(epoch FROM ended
+                          - greatest(begun, statement_timestamp() - interval '10 seconds'))
            ) / nullif(extract(epoch FROM ended - begun), 0)), 0),
            least(10, extract(epoch FROM statement_timestamp() - min(begun)))
     FROM spans

@@ -30,11 +30,11 @@ def wake_campaigns() -> None:
 @shared_task
 def send_campaign(campaign_id: int) -> None:
     """Send for a while, then queue the rest. Without a free slot: leave it to another worker."""
-    with slots.slot() as is_ours:
-        if not is_ours or shutdown.is_coming():
+    seconds = RUN if settings.CELERY_WORKER_CONCURRENCY > 1 else SHORT_RUN
+    with slots.slot() as is_ours, shutdown.put_off() as is_stopping:
+        if not is_ours or is_stopping():
             return
-        seconds = RUN if settings.CELERY_WORKER_CONCURRENCY > 1 else SHORT_RUN
-        result = run.send(campaign_id, seconds=seconds, is_stopping=shutdown.is_coming)
+        result = run.send(campaign_id, seconds=seconds, is_stopping=is_stopping)
     campaigns.finish_complete()
     if result.has_more:
         send_campaign.delay(campaign_id)

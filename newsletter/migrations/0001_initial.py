@@ -10,171 +10,398 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('subscribers', '0001_initial'),
+        ("subscribers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(max_length=250)),
-                ('preheader', models.CharField(blank=True, help_text='The line that inboxes show after the subject.', max_length=250)),
-                ('from_email', models.CharField(blank=True, help_text='Name <address>. Empty: DEFAULT_FROM.', max_length=320, verbose_name='from')),
-                ('reply_to', models.CharField(blank=True, max_length=320)),
-                ('format', models.CharField(choices=[('markdown', 'Markdown'), ('html', 'HTML')], default='markdown', max_length=8)),
-                ('body', models.TextField(blank=True, validators=[django.core.validators.MaxLengthValidator(1000000)])),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('scheduled', 'Scheduled'), ('running', 'Sending'), ('paused', 'Paused'), ('finished', 'Sent'), ('cancelled', 'Cancelled')], default='draft', editable=False, max_length=9)),
-                ('scheduled_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('started_at', models.DateTimeField(editable=False, null=True)),
-                ('finished_at', models.DateTimeField(editable=False, null=True)),
-                ('waiting_reason', models.CharField(blank=True, editable=False, max_length=300)),
-                ('waiting_since', models.DateTimeField(editable=False, null=True)),
-                ('retry_at', models.DateTimeField(editable=False, null=True)),
-                ('audience_size', models.BigIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lists', models.ManyToManyField(related_name='campaigns', to='subscribers.mailinglist')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("subject", models.CharField(max_length=250)),
+                (
+                    "preheader",
+                    models.CharField(
+                        blank=True,
+                        help_text="The line that inboxes show after the subject.",
+                        max_length=250,
+                    ),
+                ),
+                (
+                    "from_email",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name <address>. Empty: DEFAULT_FROM.",
+                        max_length=320,
+                        verbose_name="from",
+                    ),
+                ),
+                ("reply_to", models.CharField(blank=True, max_length=320)),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("markdown", "Markdown"), ("html", "HTML")],
+                        default="markdown",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "body",
+                    models.TextField(
+                        blank=True, validators=[django.core.validators.MaxLengthValidator(1000000)]
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("scheduled", "Scheduled"),
+                            ("running", "Sending"),
+                            ("paused", "Paused"),
+                            ("finished", "Sent"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="draft",
+                        editable=False,
+                        max_length=9,
+                    ),
+                ),
+                ("scheduled_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("started_at", models.DateTimeField(editable=False, null=True)),
+                ("finished_at", models.DateTimeField(editable=False, null=True)),
+                ("waiting_reason", models.CharField(blank=True, editable=False, max_length=300)),
+                ("waiting_since", models.DateTimeField(editable=False, null=True)),
+                ("retry_at", models.DateTimeField(editable=False, null=True)),
+                ("audience_size", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lists",
+                    models.ManyToManyField(related_name="campaigns", to="subscribers.mailinglist"),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Edition',
+            name="Edition",
             fields=[
-                ('campaign', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, serialize=False, to='newsletter.campaign')),
-                ('subject', models.TextField()),
-                ('preheader', models.TextField(blank=True)),
-                ('html', models.TextField()),
-                ('text', models.TextField()),
-                ('from_email', models.CharField(max_length=320)),
-                ('reply_to', models.CharField(blank=True, max_length=320)),
-                ('list_name', models.CharField(blank=True, max_length=200)),
-                ('list_id', models.CharField(max_length=255)),
-                ('feedback_id', models.CharField(max_length=150)),
-                ('organisation', models.JSONField(default=dict)),
-                ('link_urls', models.JSONField(default=list)),
-                ('link_ids', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "campaign",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        serialize=False,
+                        to="newsletter.campaign",
+                    ),
+                ),
+                ("subject", models.TextField()),
+                ("preheader", models.TextField(blank=True)),
+                ("html", models.TextField()),
+                ("text", models.TextField()),
+                ("from_email", models.CharField(max_length=320)),
+                ("reply_to", models.CharField(blank=True, max_length=320)),
+                ("list_name", models.CharField(blank=True, max_length=200)),
+                ("list_id", models.CharField(max_length=255)),
+                ("feedback_id", models.CharField(max_length=150)),
+                ("organisation", models.JSONField(default=dict)),
+                ("link_urls", models.JSONField(default=list)),
+                ("link_ids", models.JSONField(default=list)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subscriber_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('size', models.IntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('claimed', 'Claimed'), ('done', 'Done'), ('set_aside', 'Set Aside')], default='waiting', max_length=9)),
-                ('fence', models.IntegerField(default=0)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('sent', models.IntegerField(default=0)),
-                ('failed', models.IntegerField(default=0)),
-                ('skipped', models.IntegerField(default=0)),
-                ('in_doubt', models.IntegerField(default=0)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='newsletter.campaign')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subscriber_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), size=None
+                    ),
+                ),
+                ("size", models.IntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("claimed", "Claimed"),
+                            ("done", "Done"),
+                            ("set_aside", "Set Aside"),
+                        ],
+                        default="waiting",
+                        max_length=9,
+                    ),
+                ),
+                ("fence", models.IntegerField(default=0)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "due_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("sent", models.IntegerField(default=0)),
+                ("failed", models.IntegerField(default=0)),
+                ("skipped", models.IntegerField(default=0)),
+                ("in_doubt", models.IntegerField(default=0)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="batches",
+                        to="newsletter.campaign",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'batches',
+                "verbose_name_plural": "batches",
             },
         ),
         migrations.CreateModel(
-            name='Deferral',
+            name="Deferral",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subscriber_id', models.BigIntegerField()),
-                ('attempts', models.SmallIntegerField(default=1)),
-                ('reason', models.CharField(max_length=500)),
-                ('at', models.DateTimeField()),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deferrals', to='newsletter.batch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("subscriber_id", models.BigIntegerField()),
+                ("attempts", models.SmallIntegerField(default=1)),
+                ("reason", models.CharField(max_length=500)),
+                ("at", models.DateTimeField()),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deferrals",
+                        to="newsletter.batch",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subscriber_id', models.BigIntegerField()),
-                ('status', models.CharField(choices=[('sent', 'Sent'), ('failed', 'Failed'), ('skipped', 'Skipped'), ('in_doubt', 'In doubt')], max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('at', models.DateTimeField()),
-                ('campaign', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='newsletter.campaign')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("subscriber_id", models.BigIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("sent", "Sent"),
+                            ("failed", "Failed"),
+                            ("skipped", "Skipped"),
+                            ("in_doubt", "In doubt"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("at", models.DateTimeField()),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="newsletter.campaign",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
-            name='Handover',
+            name="Handover",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fence', models.IntegerField()),
-                ('subscriber_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('accepted_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('free_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('batch', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='handovers', to='newsletter.batch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fence", models.IntegerField()),
+                (
+                    "subscriber_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "accepted_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "free_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="handovers",
+                        to="newsletter.batch",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Template',
+            name="Template",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('description', models.CharField(blank=True, max_length=200)),
-                ('html', models.TextField(validators=[django.core.validators.MaxLengthValidator(1000000)])),
-                ('is_builtin', models.BooleanField(default=False, editable=False)),
-                ('is_default', models.BooleanField(default=False)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("description", models.CharField(blank=True, max_length=200)),
+                (
+                    "html",
+                    models.TextField(
+                        validators=[django.core.validators.MaxLengthValidator(1000000)]
+                    ),
+                ),
+                ("is_builtin", models.BooleanField(default=False, editable=False)),
+                ("is_default", models.BooleanField(default=False)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(models.F('is_default'), condition=models.Q(('is_default', True)), name='template_one_default')],
+                "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("is_default"),
+                        condition=models.Q(("is_default", True)),
+                        name="template_one_default",
+                    )
+                ],
             },
         ),
         migrations.AddField(
-            model_name='campaign',
-            name='template',
-            field=models.ForeignKey(blank=True, help_text='Empty: the default template.', null=True, on_delete=django.db.models.deletion.PROTECT, to='newsletter.template'),
+            model_name="campaign",
+            name="template",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Empty: the default template.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="newsletter.template",
+            ),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('state__in', ['waiting', 'claimed'])), fields=['campaign', 'id'], name='batch_open'),
+            model_name="batch",
+            index=models.Index(
+                condition=models.Q(("state__in", ["waiting", "claimed"])),
+                fields=["campaign", "id"],
+                name="batch_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('sent'), '+', models.F('failed')), '+', models.F('skipped')), '+', models.F('in_doubt')))), name='batch_counts_fit'),
+            model_name="batch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "size__gte",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("sent"), "+", models.F("failed")
+                                ),
+                                "+",
+                                models.F("skipped"),
+                            ),
+                            "+",
+                            models.F("in_doubt"),
+                        ),
+                    )
+                ),
+                name="batch_counts_fit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='deferral',
-            index=models.Index(fields=['subscriber_id'], name='deferral_subscriber'),
+            model_name="deferral",
+            index=models.Index(fields=["subscriber_id"], name="deferral_subscriber"),
         ),
         migrations.AddConstraint(
-            model_name='deferral',
-            constraint=models.UniqueConstraint(fields=('batch', 'subscriber_id'), name='deferral_once'),
+            model_name="deferral",
+            constraint=models.UniqueConstraint(
+                fields=("batch", "subscriber_id"), name="deferral_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('status', 'sent'), _negated=True), fields=['campaign', 'status', 'id'], name='delivery_not_sent'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("status", "sent"), _negated=True),
+                fields=["campaign", "status", "id"],
+                name="delivery_not_sent",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['subscriber_id'], name='delivery_subscriber'),
+            model_name="delivery",
+            index=models.Index(fields=["subscriber_id"], name="delivery_subscriber"),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('campaign', 'subscriber_id'), name='delivery_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "subscriber_id"), name="delivery_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(condition=models.Q(('status__in', ['scheduled', 'running'])), fields=['status'], name='campaign_going'),
+            model_name="campaign",
+            index=models.Index(
+                condition=models.Q(("status__in", ["scheduled", "running"])),
+                fields=["status"],
+                name="campaign_going",
+            ),
         ),
     ]

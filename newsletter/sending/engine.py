@@ -335,12 +335,15 @@ class Engine:
         if self._holds:
             self._pool.abort("The worker stumbled before the mail server answered.")
             self._let_refusals_count()
-        for hold in self._holds:
-            await self._store(hold, partial(batches.close, delay=RETURN_DELAY, is_orderly=False))
-        if reason := self._result.waiting or self._breaker.refusal:
-            await self._begin_waiting(reason)
-        await self._pool.close()
-        await self._db.close()
+        try:
+            stumbled = partial(batches.close, delay=RETURN_DELAY, is_orderly=False)
+            for hold in self._holds:
+                await self._store(hold, stumbled)
+            if reason := self._result.waiting or self._breaker.refusal:
+                await self._begin_waiting(reason)
+        finally:
+            await self._pool.close()
+            await self._db.close()
 
     async def _begin_waiting(self, reason: str) -> None:
         self._result.waiting = reason

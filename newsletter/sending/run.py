@@ -32,7 +32,9 @@ def send(
     server, name = _server()
     limits = Limits(seconds, is_stopping)
     result = _run(Engine(loaded, server, name, limits).run())
-    logger.info("campaign %s: %s sent %s", campaign_id, result.sent, result.waiting)
+    logger.info("campaign %s: %s mails sent", campaign_id, result.sent)
+    if result.waiting:
+        logger.warning("campaign %s waits: %s", campaign_id, result.waiting)
     return result
 
 
