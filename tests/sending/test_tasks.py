@@ -92,7 +92,7 @@ def test_a_campaign_leaves_one_process_of_a_worker_free(sink, started, queued, s
 
 
 def test_a_worker_that_is_to_stop_begins_nothing(sink, started, queued, monkeypatch):
-    monkeypatch.setattr(shutdown, "_FLAG", b"\1")
+    monkeypatch.setattr(shutdown, "_FLAG", bytearray(b"\1"))
     campaign = started(2)
 
     tasks.send_campaign(campaign.pk)

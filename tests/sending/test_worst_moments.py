@@ -149,6 +149,22 @@ def test_a_worker_that_is_asked_to_stop_gives_the_rest_back(sink, started, setti
     assert set(Batch.objects.values_list("state", "attempts")) == {("waiting", 0)}
 
 
+def test_a_process_that_gets_sigterm_ends_its_run_first(sink, started, worker, settings):
+    settings.SEND_BATCH_SIZE = 30
+    sink.seconds = 0.05
+    campaign = started(PEOPLE)
+    process = worker(campaign)
+    sink.wait_for(5)
+
+    process.terminate()
+
+    assert process.wait(8) == -signal.SIGTERM
+    outcome = numbers(campaign)
+    assert outcome["sent"] == len(sink.mails) < PEOPLE
+    assert "in_doubt" not in outcome
+    assert Handover.objects.count() == 0
+
+
 def test_a_pause_takes_effect_at_once_and_resuming_misses_nobody(sink, started, settings):
     settings.SEND_BATCH_SIZE = 30
     sink.seconds = 0.02

@@ -7,11 +7,14 @@ from django.conf import settings
 
 if __name__ == "__main__":
     django.setup()
-    from newsletter.sending import run
+    from newsletter.sending import run, shutdown
 
     campaign_id, smtp_url, lease, batch_size = sys.argv[1:]
     settings.SMTP_URL = smtp_url
     settings.SEND_LEASE = int(lease)
     settings.SEND_BATCH_SIZE = int(batch_size)
     settings.SEND_CONNECTIONS = 4
-    sys.stdout.write(f"{run.send(int(campaign_id), seconds=60)}\n")
+    with shutdown.put_off() as is_stopping:
+        result = run.send(int(campaign_id), seconds=60, is_stopping=is_stopping)
+        sys.stdout.write(f"{result}\n")
+        sys.stdout.flush()
