@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line. Without DATABASE_URL it meets the installation that `make run` runs."""
+"""Django's command line. In a second terminal it meets the installation that `make run` runs."""
 
 import os
 import sys
@@ -9,17 +9,18 @@ ROOT = Path(__file__).resolve().parent
 
 
 def meet_running_installation() -> None:
-    """Take what is not set from RUN_DIR/env, which the launcher keeps while it runs."""
-    if os.environ.get("DATABASE_URL"):
-        return
+    """Take what is not set from RUN_DIR/env, which the launcher keeps while it runs.
+
+    Not when DATABASE_URL names another database: that is another installation.
+    """
     path = Path(os.environ.get("RUN_DIR") or ROOT / ".run") / "env"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
-    for line in lines:
-        name, equals, value = line.partition("=")
-        if equals and not line.startswith("#"):
+    kept = dict(line.partition("=")[::2] for line in lines if not line.startswith("#"))
+    if os.environ.get("DATABASE_URL", kept.get("DATABASE_URL")) == kept.get("DATABASE_URL"):
+        for name, value in kept.items():
             os.environ.setdefault(name, value)
 
 

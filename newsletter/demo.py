@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from newsletter import campaigns
+from newsletter import campaigns, outbox
 from newsletter.models import Campaign, Template
 from subscribers import addresses, erase, suppression
 from subscribers.models import (
@@ -63,8 +63,11 @@ class NotADemo(Exception):
 
 def seed() -> Campaign:
     """Make the lists, people and the campaign, start it and return it; or what is there already."""
-    if not settings.EMBEDDED:
-        raise NotADemo("The demonstration is made on the private servers of `make run` only.")
+    if not (settings.EMBEDDED and outbox.is_in_use()):
+        raise NotADemo(
+            "The demonstration is made on the private servers of `make run` only, "
+            "and only while its mail catcher takes the mail."
+        )
     with transaction.atomic():
         existing = Campaign.objects.filter(lists__is_demo=True).order_by("id").first()
         if existing:

@@ -26,6 +26,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from newsletter.sending import servers
+
 PAGE_SIZE = 50
 SHARD_SIZE = 500  # mails; a folder that a file manager still opens at once
 _SHARD = re.compile(r"\d{8}")
@@ -71,6 +73,12 @@ class Mail:
     text: str  # "" when there is none
     source: str
     raw: bytes
+
+
+def is_in_use() -> bool:
+    """Tell whether mail goes to our own mail catcher, and not to a server in the world."""
+    server = servers.parse(settings.SMTP_URL)
+    return (server.host, server.port) == (settings.MAILCATCHER_HOST, settings.MAILCATCHER_PORT)
 
 
 # --- reading --------------------------------------------------------------------------

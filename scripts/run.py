@@ -79,7 +79,8 @@ def _run(run_dir: Path, supervisor: Supervisor) -> int:
             supervisor.start(program)
         supervisor.wait_ready(within=120)
         supervisor.console.box(_welcome(variables, password, mailcatcher=mailcatcher))
-        if servers.postgres:
+        # Never on a configured database, nor to a mail server in the world.
+        if servers.postgres and mailcatcher:
             _seed(supervisor, variables)
         supervisor.forever()
     return 0

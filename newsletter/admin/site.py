@@ -5,14 +5,12 @@ Named by strings in settings.UNFOLD, so that settings import nothing of the admi
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-SMTP_PORT = 25  # of an SMTP_URL that names none
+from newsletter import outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +91,10 @@ SETTINGS = (
 )
 
 
-def mail_is_caught() -> bool:
-    """Tell whether mail goes to our own mail catcher, so that its page is shown."""
-    server = urlsplit(settings.SMTP_URL)
-    caught = (settings.MAILCATCHER_HOST, settings.MAILCATCHER_PORT)
-    return (server.hostname, server.port or SMTP_PORT) == caught
-
-
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for the person of `request`, with the present page lit."""
     groups = [*GROUPS]
-    if mail_is_caught():
+    if outbox.is_in_use():
         groups.append(("Testing", (MAIL_CATCHER,)))
     groups.append(("Settings", SETTINGS))
     return [
