@@ -22,9 +22,15 @@ def erase_subscriber(subscriber_id: int) -> None:
     """
     with transaction.atomic():
         rollups.lock_out_ingest()
-        Reader.objects.filter(subscriber_id=subscriber_id).delete()
-        ReaderLink.objects.filter(subscriber_id=subscriber_id).delete()
-        Event.objects.filter(subscriber_id=subscriber_id).update(subscriber_id=0)
+        everywhere = CampaignTotal.objects.values("campaign_id")
+        readers = Reader.objects.filter(campaign_id__in=everywhere, subscriber_id=subscriber_id)
+        campaigns = list(readers.values_list("campaign_id", flat=True))
+        links = LinkTotal.objects.filter(campaign_id__in=campaigns).values("link_id")
+        ReaderLink.objects.filter(link_id__in=links, subscriber_id=subscriber_id).delete()
+        Event.objects.filter(campaign_id__in=campaigns, subscriber_id=subscriber_id).update(
+            subscriber_id=0
+        )
+        readers.delete()
 
 
 def erase_campaign(campaign_id: int) -> None:

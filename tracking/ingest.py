@@ -12,8 +12,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from itertools import chain
 from uuid import UUID
 
 from django.conf import settings
@@ -26,8 +26,9 @@ from tracking.stream import Entry
 
 logger = logging.getLogger(__name__)
 
-BATCH = 128  # packs in one transaction
-FULL = BATCH // 2  # packs; when fewer came, nothing more is waiting
+BATCH = 1000  # packs in one transaction, when that many wait: twice as quick as 100
+FULL = 64  # packs; when fewer came, nothing more is waiting
+THREADS = 2  # one brings hits to PostgreSQL while it works on those of the other
 LINGER = 0.2  # seconds between batches when little comes, to spare transactions
 LOOK_AROUND = 10.0  # seconds between looks for what dead processes have left
 TIDY = 3600.0  # seconds between making partitions ahead and forgetting old ids
@@ -44,10 +45,21 @@ INSERT INTO tracking_storedpack (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NO
 
 
 def run(stopping: threading.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Ingest until `stopping` is set, and then finish the batch in hand.
+    """Ingest in THREADS until `stopping` is set, and then finish the batches in hand.
 
     A server that is away is waited for, and said so. Calls `on_ready` each time that both answer.
     """
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="ingest") as threads:
+        working = [threads.submit(_run, stopping, on_ready) for _ in range(THREADS)]
+        for work in working:
+            # A thread that fails takes the process down, for a supervisor to see.
+            work.add_done_callback(lambda _: stopping.set())
+        stopping.wait()
+    for work in working:
+        work.result()
+
+
+def _run(stopping: threading.Event, on_ready: Callable[[], None]) -> None:
     pause = 0.0
     while not stopping.is_set():
         started = time.monotonic()
@@ -112,7 +124,7 @@ def _store(entries: list[Entry]) -> None:
     """Store and acknowledge packs. One that can't be stored is set aside, and holds nothing up."""
     try:
         _commit(entries)
-    except (packs.BadPack, ValueError, TypeError, DataError, IntegrityError) as error:
+    except (packs.BadPack, DataError, IntegrityError) as error:
         if len(entries) > 1:
             for entry in entries:
                 _store([entry])
@@ -125,11 +137,11 @@ def _store(entries: list[Entry]) -> None:
 
 def _commit(entries: list[Entry]) -> None:
     # By id: the same pack may be in a batch twice, from the stream and from a spool.
-    hits = dict(packs.decode(entry.pack) for entry in entries if entry.pack is not None)
+    lines = dict(packs.open_pack(entry.pack) for entry in entries if entry.pack is not None)
     with transaction.atomic():
-        new = _remember(list(hits))
+        new = _remember(list(lines))
         if new:
-            rollups.store(chain.from_iterable(hits[pack] for pack in new))
+            rollups.store([lines[pack] for pack in new])
 
 
 def _remember(ids: list[UUID]) -> list[UUID]:

@@ -18,7 +18,7 @@ from tracking.packs import Hit
 
 logger = logging.getLogger(__name__)
 
-LARGEST_PACK = 1000  # hits; bounds what ingest stores in one transaction
+LARGEST_PACK = 200  # hits; bounds what ingest has in memory
 CHECK_EVERY = 1.0  # seconds between looks at a Redis that is away, or at how full the stream is
 
 

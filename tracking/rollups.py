@@ -10,18 +10,19 @@ the events themselves, the greater part, comes before that and is not held up.
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from subscribers.models import TrackingChoice
-from tracking.packs import Hit
 
 ERASING = 0x6272_6F62  # an advisory lock, see `lock_out_ingest`
 
 _STAGING = """
+-- Compiling a statement takes longer than running it; and a large batch shall not go to the disk.
+SET LOCAL jit = off;
+SET LOCAL work_mem = '64MB';
 CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
     kind smallint NOT NULL,
     campaign_id bigint NOT NULL,
@@ -31,11 +32,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
     network inet,
     user_agent text NOT NULL,
     marks jsonb NOT NULL
-) ON COMMIT DELETE ROWS
+) ON COMMIT DELETE ROWS;
+-- Emptied by the commit, but this may be the second time in one transaction.
+DELETE FROM tracking_staging
 """
 
 _COPY = "COPY tracking_staging FROM STDIN"
-_NULL = r"\N"
 
 # In what follows kind 1 is an open and 2 a click (tracking.models.Kind).
 
@@ -57,8 +59,8 @@ _DROP = "DELETE FROM tracking_staging WHERE subscriber_id = ANY(%s)"
 _STORE_EVENTS = """
 INSERT INTO tracking_event
     (occurred_at, campaign_id, subscriber_id, link_id, kind, network, user_agent, marks)
-SELECT to_timestamp(at / 1000.0), campaign_id, subscriber_id, link_id, kind, network, user_agent,
-       marks
+SELECT to_timestamp(at / 1000::float8), campaign_id, subscriber_id, link_id, kind, network,
+       user_agent, marks
 FROM tracking_staging
 """
 
@@ -72,24 +74,27 @@ ON CONFLICT (campaign_id) DO UPDATE SET
     clicks = tracking_campaigntotal.clicks + EXCLUDED.clicks
 """
 
-# All parts of one statement see the tables as they were before it, so `former` is what a reader
-# had done until now, while `stored` brings it up to date.
+# `stored` gives each reader's sums after this batch. Whoever then has more opens than the batch had
+# opened before; and when the first of all is in the batch, their unique open moves to its hour.
+# All parts of one statement see the tables as they were before it, which is how `former` finds the
+# hour to move it from: few rows, since few hits come late.
 _ADD_READERS = """
 WITH hits AS (
     SELECT campaign_id, subscriber_id,
            count(*) FILTER (WHERE kind = 1) AS opens,
            count(*) FILTER (WHERE kind = 2) AS clicks,
-           to_timestamp(min(at) FILTER (WHERE kind = 1) / 1000.0) AS first_open_at,
-           to_timestamp(max(at) FILTER (WHERE kind = 1) / 1000.0) AS last_open_at,
-           to_timestamp(min(at) FILTER (WHERE kind = 2) / 1000.0) AS first_click_at,
-           to_timestamp(max(at) FILTER (WHERE kind = 2) / 1000.0) AS last_click_at
+           to_timestamp(min(at) FILTER (WHERE kind = 1) / 1000::float8) AS first_open_at,
+           to_timestamp(max(at) FILTER (WHERE kind = 1) / 1000::float8) AS last_open_at,
+           to_timestamp(min(at) FILTER (WHERE kind = 2) / 1000::float8) AS first_click_at,
+           to_timestamp(max(at) FILTER (WHERE kind = 2) / 1000::float8) AS last_click_at
     FROM tracking_staging WHERE subscriber_id <> 0
     GROUP BY campaign_id, subscriber_id
 ), stored AS (
     INSERT INTO tracking_reader AS reader
         (campaign_id, subscriber_id, opens, clicks,
          first_open_at, last_open_at, first_click_at, last_click_at)
-    SELECT * FROM hits
+    -- In the order of the index, neighbours meet on the same pages.
+    SELECT * FROM hits ORDER BY campaign_id, subscriber_id
     ON CONFLICT (campaign_id, subscriber_id) DO UPDATE SET
         opens = reader.opens + EXCLUDED.opens,
         clicks = reader.clicks + EXCLUDED.clicks,
@@ -97,32 +102,40 @@ WITH hits AS (
         last_open_at = greatest(reader.last_open_at, EXCLUDED.last_open_at),
         first_click_at = least(reader.first_click_at, EXCLUDED.first_click_at),
         last_click_at = greatest(reader.last_click_at, EXCLUDED.last_click_at)
-), former AS (
-    SELECT hits.campaign_id,
-           hits.first_open_at, reader.first_open_at AS former_open_at,
-           hits.first_click_at, reader.first_click_at AS former_click_at
-    FROM hits LEFT JOIN tracking_reader reader USING (campaign_id, subscriber_id)
+    RETURNING campaign_id, subscriber_id, opens, clicks, first_open_at, first_click_at
+), firsts AS (
+    SELECT campaign_id, subscriber_id, hits.first_open_at, hits.first_click_at,
+           hits.first_open_at = stored.first_open_at AS is_first_open,
+           hits.first_click_at = stored.first_click_at AS is_first_click,
+           stored.opens > hits.opens AS had_opened,
+           stored.clicks > hits.clicks AS had_clicked
+    FROM hits JOIN stored USING (campaign_id, subscriber_id)
 ), moves AS (
-    SELECT campaign_id, first_open_at AS at, 1 AS opens, 0 AS clicks FROM former
-    WHERE first_open_at < coalesce(former_open_at, 'infinity')
+    SELECT campaign_id, first_open_at AS at, 1 AS opens, 0 AS clicks
+    FROM firsts WHERE is_first_open
     UNION ALL
-    SELECT campaign_id, former_open_at, -1, 0 FROM former WHERE first_open_at < former_open_at
+    SELECT campaign_id, former.first_open_at, -1, 0
+    FROM firsts JOIN tracking_reader former USING (campaign_id, subscriber_id)
+    WHERE is_first_open AND had_opened
     UNION ALL
-    SELECT campaign_id, first_click_at, 0, 1 FROM former
-    WHERE first_click_at < coalesce(former_click_at, 'infinity')
+    SELECT campaign_id, first_click_at, 0, 1 FROM firsts WHERE is_first_click
     UNION ALL
-    SELECT campaign_id, former_click_at, 0, -1 FROM former WHERE first_click_at < former_click_at
+    SELECT campaign_id, former.first_click_at, 0, -1
+    FROM firsts JOIN tracking_reader former USING (campaign_id, subscriber_id)
+    WHERE is_first_click AND had_clicked
 ), hours AS (
-    SELECT campaign_id, date_trunc('hour', to_timestamp(at / 1000.0), 'UTC') AS hour,
-           (kind = 1)::int AS opens, (kind = 2)::int AS clicks, 0 AS unique_opens,
-           0 AS unique_clicks
-    FROM tracking_staging
+    SELECT campaign_id, at / 3600000 AS hour,
+           count(*) FILTER (WHERE kind = 1) AS opens, count(*) FILTER (WHERE kind = 2) AS clicks,
+           0 AS unique_opens, 0 AS unique_clicks
+    FROM tracking_staging GROUP BY 1, 2
     UNION ALL
-    SELECT campaign_id, date_trunc('hour', at, 'UTC'), 0, 0, opens, clicks FROM moves
+    SELECT campaign_id, floor(extract(epoch FROM at) / 3600)::bigint, 0, 0, opens, clicks
+    FROM moves
 ), counted AS (
     INSERT INTO tracking_campaignhour AS known
         (campaign_id, hour, opens, clicks, unique_opens, unique_clicks)
-    SELECT campaign_id, hour, sum(opens), sum(clicks), sum(unique_opens), sum(unique_clicks)
+    SELECT campaign_id, to_timestamp(hour * 3600), sum(opens), sum(clicks), sum(unique_opens),
+           sum(unique_clicks)
     FROM hours GROUP BY campaign_id, hour
     ON CONFLICT (campaign_id, hour) DO UPDATE SET
         opens = known.opens + EXCLUDED.opens,
@@ -137,6 +150,7 @@ FROM (SELECT campaign_id, sum(opens) AS opens, sum(clicks) AS clicks FROM moves 
 WHERE total.campaign_id = new.campaign_id
 """
 
+# A link's clicks and, in the same way, whether each of its readers had clicked it before.
 _ADD_LINKS = """
 WITH hits AS (
     SELECT link_id, campaign_id, subscriber_id, count(*) AS clicks
@@ -144,31 +158,32 @@ WITH hits AS (
 ), stored AS (
     INSERT INTO tracking_readerlink AS reader (link_id, subscriber_id, clicks)
     SELECT link_id, subscriber_id, clicks FROM hits WHERE subscriber_id <> 0
+    ORDER BY link_id, subscriber_id
     ON CONFLICT (link_id, subscriber_id) DO UPDATE SET clicks = reader.clicks + EXCLUDED.clicks
+    RETURNING link_id, subscriber_id, clicks
 )
 INSERT INTO tracking_linktotal AS known (link_id, campaign_id, clicks, unique_clicks)
 SELECT hits.link_id, hits.campaign_id, sum(hits.clicks),
-       count(*) FILTER (WHERE hits.subscriber_id <> 0 AND reader.link_id IS NULL)
-FROM hits LEFT JOIN tracking_readerlink reader USING (link_id, subscriber_id)
+       count(*) FILTER (WHERE stored.clicks = hits.clicks)
+FROM hits LEFT JOIN stored USING (link_id, subscriber_id)
 GROUP BY hits.link_id, hits.campaign_id
 ON CONFLICT (link_id) DO UPDATE SET
     clicks = known.clicks + EXCLUDED.clicks,
     unique_clicks = known.unique_clicks + EXCLUDED.unique_clicks
 """
 
-_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": None})
 
+def store(lines: Iterable[bytes]) -> None:
+    """Store events and bring the sums up to date. Call in a transaction.
 
-def store(hits: Iterable[Hit]) -> None:
-    """Store events and bring the sums up to date. Call in a transaction, with each hit once."""
+    Takes lines of hits as tracking/packs.py writes them, each hit once.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_STAGING)
-        # Emptied by the commit, but this may be the second time in one transaction.
-        cursor.execute("DELETE FROM tracking_staging")
         # Shared among ingesters; an erasure in progress is waited for, and waits for us.
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
         with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-            copy.write("".join(map(_line, hits)).encode())
+            copy.write(b"".join(lines))
         _apply_choices(cursor)
         for statement in (_STORE_EVENTS, _ADD_TOTALS, _ADD_READERS, _ADD_LINKS):
             cursor.execute(statement)
@@ -196,17 +211,3 @@ def _apply_choices(cursor: CursorWrapper) -> None:
         cursor.execute(_FORGET_NAMES, [nameless])
     if silent:
         cursor.execute(_DROP, [silent])
-
-
-def _line(hit: Hit) -> str:
-    """Return a hit as a line for COPY. Raises ValueError or TypeError for what is none."""
-    kind, campaign_id, subscriber_id, link_id, at, network, user_agent, marks = hit
-    return (
-        f"{kind:d}\t{campaign_id:d}\t{subscriber_id:d}\t{link_id:d}\t{at:d}\t"
-        f"{_escape(network) or _NULL}\t{_escape(user_agent)}\t{_escape(marks)}\n"
-    )
-
-
-@lru_cache(maxsize=16_384)
-def _escape(text: str) -> str:
-    return str.translate(text, _COPY_ESCAPES)

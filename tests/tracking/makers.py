@@ -1,11 +1,12 @@
 """Makers of hits, and the truth that sums are compared with."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
 
-from tracking import packs, stream
+from tracking import packs, rollups, stream
 from tracking.models import CampaignHour, CampaignTotal, Kind, LinkTotal, Reader, ReaderLink
 from tracking.packs import Hit
 
@@ -41,6 +42,11 @@ def append(*hits: Hit) -> bytes:
     pack = packs.encode(list(hits))
     stream.append_all([pack])
     return pack
+
+
+def store(hits: Iterable[Hit]) -> None:
+    """Store hits without the way through the stream."""
+    rollups.store([packs.open_pack(packs.encode(hits))[1]])
 
 
 def sums() -> dict[str, set[tuple[Any, ...]]]:

@@ -6,8 +6,9 @@ import pytest
 from django.db import connection, transaction
 
 from tests.factories import make_subscriber
+from tests.tracking import makers
 from tests.tracking.makers import append, clicked, counted, opened, sums
-from tracking import erase, ingest, links, rollups
+from tracking import erase, ingest, links
 from tracking.models import Event, Link, Reader, ReaderLink
 
 
@@ -19,7 +20,7 @@ def _individual(settings):
 @pytest.mark.django_db
 def test_the_name_goes_and_the_sums_stay():
     alice, bob = make_subscriber().id, make_subscriber().id
-    rollups.store([opened(alice), clicked(3, alice), opened(bob)])
+    makers.store([opened(alice), clicked(3, alice), opened(bob)])
     before = sums()
 
     erase.erase_subscriber(alice)
@@ -37,7 +38,7 @@ def test_nothing_of_a_campaign_stays_and_nothing_of_others_goes():
     alice = make_subscriber().id
     [mine] = links.ensure(7, ["https://example.org/"]).values()
     [other] = links.ensure(8, ["https://example.org/"]).values()
-    rollups.store([clicked(mine, alice), opened(alice), clicked(other, alice, campaign=8)])
+    makers.store([clicked(mine, alice), opened(alice), clicked(other, alice, campaign=8)])
 
     erase.erase_campaign(7)
 

@@ -105,18 +105,22 @@ def test_what_a_living_ingester_has_in_hand_stays_with_it():
 
 
 HEAD = bytes(16) + bytes([packs.FORMAT])
+LINE = rb"1\t7\t0\t0\t1782907200000\t203.0.113.0\tMozilla\t{}".replace(rb"\t", b"\t") + b"\n"
 POISONS = {
     "empty": b"",
     "no pack": b"not a pack",
-    "too few fields": HEAD + b"[[1,2,3]]",
-    "text for a number": HEAD + b'[["1",7,0,0,0,"","","{}"]]',
-    "a number for text": HEAD + b'[[1,7,0,0,0,0,"","{}"]]',
-    "a list for text": HEAD + b'[[1,7,0,0,0,"",[],"{}"]]',
-    "no network": packs.encode([opened(network="nowhere")]),
-    "no marks": packs.encode([opened(marks="{")]),
-    "a number too large": packs.encode([opened(campaign=2**70)]),
-    "a time too late": packs.encode([opened()._replace(at=10**18)]),
-    "half a letter": packs.encode([opened(user_agent="\ud800")]),
+    "too few fields": HEAD + b"1\t2\t3\n",
+    "no line end": HEAD + LINE[:-1],
+    "a kind of its own": HEAD + b"3" + LINE[1:],
+    "text for a number": HEAD + LINE.replace(b"7", b"x"),
+    "a negative number": HEAD + LINE.replace(b"7", b"-7"),
+    "end of data": HEAD + LINE + rb"\." + b"\n" + LINE,
+    "no network": HEAD + LINE.replace(b"203.0.113.0", b"203.0.113"),
+    "no marks": HEAD + LINE.replace(b"{}", b"{,}"),
+    "a number too large": HEAD + LINE.replace(b"7", b"9" * 19),
+    "a time too late": HEAD + LINE.replace(b"1782907200000", b"9" * 18),
+    "half a letter": HEAD + LINE.replace(b"Mozilla", b"\xff"),
+    "a zero byte": HEAD + LINE.replace(b"Mozilla", rb"\000"),
 }
 
 
@@ -385,7 +389,7 @@ def test_run_says_why_it_waits_and_ends_when_told(monkeypatch, caplog):
 
     monkeypatch.setattr(ingest, "_work", work)
 
-    ingest.run(stopping)
+    ingest._run(stopping, lambda: None)
 
     assert len(tries) == 2
     assert "ingest waits: the database is starting up" in caplog.text
@@ -399,3 +403,10 @@ def test_old_ids_are_forgotten_and_new_ones_kept():
     ingest._tidy()
 
     assert StoredPack.objects.count() == 1
+
+
+def test_a_fault_of_our_own_ends_the_process(monkeypatch):
+    monkeypatch.setattr(ingest, "_work", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        ingest.run(threading.Event())

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
+from tests.tracking import makers
 from tests.tracking.makers import opened
-from tracking import partitions, rollups
+from tracking import partitions
 from tracking.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ def where():
 
 
 def store(*moments):
-    rollups.store([opened(at=moment) for moment in moments])
+    makers.store([opened(at=moment) for moment in moments])
 
 
 def test_months_are_made_ahead_once():

@@ -6,8 +6,9 @@ import pytest
 
 from subscribers.models import ConsentRecord
 from tests.factories import make_subscriber
+from tests.tracking import makers
 from tests.tracking.makers import NOON, clicked, opened
-from tracking import links, reports, rollups
+from tracking import links, reports
 from tracking.reports import Hour, LinkReport, Totals
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,7 @@ def test_people_and_requests():
     alice, bob = make_subscriber().id, make_subscriber().id
     ids = links.ensure(7, ["https://example.org/a", "https://example.org/b"])
     story, unread = ids.values()
-    rollups.store(
+    makers.store(
         [
             *(opened(alice), opened(alice), opened(bob), opened(0)),
             *(clicked(story, alice), clicked(story, alice, at=NOON + HOUR)),
@@ -82,7 +83,7 @@ def test_people_and_requests():
 
 
 def test_the_timeline_has_no_gaps():
-    rollups.store([opened(at=NOON), opened(at=NOON + 3 * HOUR)])
+    makers.store([opened(at=NOON), opened(at=NOON + 3 * HOUR)])
 
     timeline = reports.campaign_report(7, sent=1).timeline
 
@@ -95,7 +96,7 @@ def test_the_timeline_has_no_gaps():
 
 
 def test_a_long_timeline_has_days():
-    rollups.store([opened(at=NOON), opened(at=NOON + HOUR), opened(at=NOON + timedelta(days=4))])
+    makers.store([opened(at=NOON), opened(at=NOON + HOUR), opened(at=NOON + timedelta(days=4))])
 
     timeline = reports.campaign_report(7, sent=1).timeline
 
@@ -104,7 +105,7 @@ def test_a_long_timeline_has_days():
 
 
 def test_an_overview_has_every_campaign_that_was_asked_for(django_assert_num_queries):
-    rollups.store([opened(campaign=7), opened(campaign=8), clicked(3, campaign=8)])
+    makers.store([opened(campaign=7), opened(campaign=8), clicked(3, campaign=8)])
     leave(5, campaign=9)
 
     with django_assert_num_queries(1):
@@ -120,7 +121,7 @@ def test_an_overview_has_every_campaign_that_was_asked_for(django_assert_num_que
 
 @pytest.mark.parametrize("people", [1, 30])
 def test_a_report_costs_the_same_whatever_its_size(django_assert_num_queries, people):
-    rollups.store([opened(make_subscriber().id) for _ in range(people)])
+    makers.store([opened(make_subscriber().id) for _ in range(people)])
 
     with django_assert_num_queries(5):
         reports.campaign_report(7, sent=people)

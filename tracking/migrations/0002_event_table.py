@@ -15,11 +15,9 @@ CREATE TABLE tracking_event (
     PRIMARY KEY (id, occurred_at)
 ) PARTITION BY RANGE (occurred_at);
 ALTER SEQUENCE tracking_event_id_seq OWNED BY tracking_event.id;
--- Read by rules that judge a campaign's hits again.
-CREATE INDEX tracking_event_campaign ON tracking_event (campaign_id, occurred_at);
--- Read by a person's own page, and by erasure.
-CREATE INDEX tracking_event_subscriber ON tracking_event (subscriber_id)
-    WHERE subscriber_id <> 0;
+-- Read by rules that judge a campaign's hits again, by a person's page and by erasure, which know
+-- from tracking_reader with which campaigns the person had to do.
+CREATE INDEX tracking_event_reader ON tracking_event (campaign_id, subscriber_id);
 CREATE TABLE tracking_event_other PARTITION OF tracking_event DEFAULT;
 """
 
