@@ -208,8 +208,8 @@ def _load(wrk: str, folder: Path, number: int, port: int, worker: int) -> Load:
     return Load(
         requests,
         float(_found(r"Requests/sec:\s+([\d.]+)", output)),
-        _milliseconds(_found(r"50%\s+(\S+)", output)),
-        _milliseconds(_found(r"99%\s+(\S+)", output)),
+        _milliseconds(_found(r"(?m)^\s+50%\s+(\S+)$", output)),
+        _milliseconds(_found(r"(?m)^\s+99%\s+(\S+)$", output)),
         used / requests * 1e6,
     )
 
