@@ -50,11 +50,21 @@ def _campaigns() -> dict[str, Any]:
     return {
         "sent_campaigns": Campaign.objects.filter(status=Campaign.Status.FINISHED).count(),
         "last": started[0] if started else None,
+        "funnel": funnel(started[0].figures) if started else [],
         "going": [row for row in rows if row.campaign.status in GOING],
         "recent": rows,
         "shows_campaigns": True,
         "chart": rates_chart(started),
     }
+
+
+def funnel(numbers: Figures) -> list[dict[str, Any]]:
+    """Return what became of the last campaign, each step with its share of what was sent."""
+    steps = (("Sent", numbers.sent), ("Opened", numbers.opened), ("Clicked", numbers.clicked))
+    return [
+        {"label": label, "count": count, "share": 100 * count / numbers.sent if numbers.sent else 0}
+        for label, count in steps
+    ]
 
 
 class Row(NamedTuple):

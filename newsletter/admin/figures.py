@@ -31,14 +31,24 @@ class Figures:
         return self.audience - self.sent - self.failed - self.skipped - self.in_doubt
 
     @property
+    def opened(self) -> int:
+        """People who opened; where nobody may be named, at most as many as there were opens."""
+        return self.readers or min(self.opens, self.sent)
+
+    @property
+    def clicked(self) -> int:
+        """People who clicked; where nobody may be named, at most as many as there were clicks."""
+        return self.clickers or min(self.clicks, self.sent)
+
+    @property
     def open_rate(self) -> float:
         """Opened, in per cent of what was sent; 0.0 when nothing was."""
-        return _per_cent(self.readers or min(self.opens, self.sent), self.sent)
+        return _per_cent(self.opened, self.sent)
 
     @property
     def click_rate(self) -> float:
         """Clicked, in per cent of what was sent; 0.0 when nothing was."""
-        return _per_cent(self.clickers or min(self.clicks, self.sent), self.sent)
+        return _per_cent(self.clicked, self.sent)
 
     @property
     def shares(self) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """The report of a campaign: what came of it, refreshed while people read."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -7,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
+from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
 from newsletter.admin.figures import figures
@@ -16,6 +18,7 @@ from newsletter.templatetags.broadsheet import percent
 from tracking.reports import CampaignReport, campaign_report
 
 EVERY = 4  # seconds between two looks at the numbers
+SHORTEST = 6  # hours that the chart shows at least
 
 
 @require_GET
@@ -104,10 +107,13 @@ def _of_sent(rate: float) -> str:
 
 
 def time_chart(found: CampaignReport) -> dict[str, Any]:
-    """Return opens, clicks and unsubscribes by hour."""
+    """Return opens, clicks and unsubscribes by hour: bars, as long as a line would be a dot."""
+    first = found.timeline[0].at if found.timeline else now()
+    hours = [hour.at for hour in found.timeline]
+    to_come = [first + timedelta(hours=number) for number in range(len(hours), SHORTEST)]
     return {
-        "type": "line",
-        "labels": [f"{hour.at:%d %b, %H:%M}" for hour in found.timeline],
+        "type": "bar" if len(hours) <= SHORTEST else "line",
+        "labels": [f"{hour:%d %b, %H:%M}" for hour in hours + to_come],
         "series": [
             {"label": "Opens", "colour": "open", "data": [h.opens for h in found.timeline]},
             {"label": "Clicks", "colour": "click", "data": [h.clicks for h in found.timeline]},
