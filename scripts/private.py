@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from scripts import services
-from scripts.installation import process_environment
+from scripts.installation import compose, process_environment
 from scripts.run import guarded
 from scripts.supervisor import Supervisor
 
 
 def with_servers(story: Callable[[Mapping[str, str], Supervisor], int], *, durable: bool) -> int:
-    """Tell a story with DATABASE_URL and REDIS_URL set; those the user has set are used.
+    """Tell a story in the environment of a new installation, with servers that are running.
 
-    `durable` keeps PostgreSQL's guarantees (and their cost), for measurements.
+    DATABASE_URL and REDIS_URL are used if the user has set them. `durable` keeps PostgreSQL's
+    guarantees (and their cost), for measurements.
     """
     folder = Path(tempfile.mkdtemp(prefix="broadsheet-"))
     if os.geteuid() == 0:
@@ -24,7 +25,7 @@ def with_servers(story: Callable[[Mapping[str, str], Supervisor], int], *, durab
     def inner(run_dir: Path, supervisor: Supervisor) -> int:
         servers = services.choose(run_dir, durable=durable)
         services.start(servers, supervisor)
-        return story(process_environment(servers.urls), supervisor)
+        return story(process_environment(compose(run_dir, servers.urls)), supervisor)
 
     try:
         return guarded(folder, inner)
