@@ -35,7 +35,6 @@ _WORDS = {
     "x-moz": "purpose",
     "x-purpose": "purpose",
 }
-_MARKED = frozenset(_PRESENT.keys() | _WORDS.keys())
 
 
 class Headers(Protocol):
@@ -56,23 +55,29 @@ class Headers(Protocol):
 
 def marks(headers: Headers, http_version: str) -> str:
     """Return the marks of a request as a JSON object; absent ones are left out."""
-    names = _MARKED.intersection(headers.keys())
-    if not names and http_version != "1":
-        return "{}"
-    found = [
-        (_WORDS[name], headers.get(name, "")[:_LONGEST_MARK])
-        if name in _WORDS
-        else (_PRESENT[name], "")
-        for name in sorted(names)
-    ]
+    known, words = _plan(tuple(headers.keys()), http_version)
+    if not words:
+        return known
+    return _with_words(known, tuple((_WORDS[name], headers.get(name, "")) for name in words))
+
+
+# A program sends the same headers each time, so that most requests are looked up here.
+@lru_cache(maxsize=4096)
+def _plan(names: tuple[str, ...], http_version: str) -> tuple[str, tuple[str, ...]]:
+    """Return the marks that names alone give, as JSON, and the names whose values are needed."""
+    found: dict[str, str | bool] = {_PRESENT[name]: True for name in names if name in _PRESENT}
     if http_version == "1":
-        found.append(("http", "1.0"))
-    return _json(tuple(found))
+        found["http"] = "1.0"
+    return _json(found), tuple(name for name in names if name in _WORDS)
 
 
 @lru_cache(maxsize=4096)
-def _json(found: tuple[tuple[str, str], ...]) -> str:
-    return json.dumps({name: value or True for name, value in found}, separators=(",", ":"))
+def _with_words(known: str, words: tuple[tuple[str, str], ...]) -> str:
+    return _json(json.loads(known) | {mark: value[:_LONGEST_MARK] for mark, value in words})
+
+
+def _json(found: dict[str, str | bool]) -> str:
+    return json.dumps(found, separators=(",", ":"))
 
 
 @lru_cache(maxsize=16_384)

@@ -7,7 +7,6 @@ and the disk's packs have followed into the stream.
 """
 
 import asyncio
-import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,8 +53,7 @@ class Recorder:
         await self._watching.stop(within=2)
         await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.seal)
         self._disk.shutdown()
-        with contextlib.suppress(*stream.AWAY):
-            await self._stream.close()
+        self._stream.close()
 
     async def _store(self) -> None:
         # No waiting for more: what comes while one pack is on its way makes the next. So packs

@@ -5,16 +5,18 @@ is never trimmed; when it holds more than TRACKING_STREAM_LIMIT, or Redis is sho
 edge is told so and writes to its spool instead.
 """
 
+import asyncio
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple, cast
 
+import hiredis
 import redis
-import redis.asyncio
 from django.conf import settings
-from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from tracking.pipe import Pipe
 
 GROUP = "ingest"
 FIELD = b"pack"
@@ -50,25 +52,40 @@ class Appender:
     """The edge's own connection. Gives up quickly, and never tries again by itself."""
 
     def __init__(self) -> None:
-        self._client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=APPEND_TIMEOUT,
-            socket_connect_timeout=APPEND_TIMEOUT,
-            retry=AsyncRetry(NoBackoff(), 0),
+        self._pipe: Pipe | None = None
+        self._connecting = asyncio.Lock()
+        name = settings.TRACKING_STREAM.encode()
+        self._head = b"*5\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n$1\r\n*\r\n$4\r\n%b\r\n" % (
+            len(name),
+            name,
+            FIELD,
         )
-        self._stream = settings.TRACKING_STREAM
 
     async def append(self, pack: bytes) -> None:
         """Store one pack. Raises one of AWAY; the pack may then have arrived all the same."""
-        await self._client.xadd(self._stream, {FIELD: pack})
+        await self._ask(b"%b$%d\r\n%b\r\n" % (self._head, len(pack), pack))
 
     async def check(self) -> None:
         """Return when the stream can take packs. Raises one of AWAY, which StreamFull is too."""
-        _refuse_when_full(await self._client.memory_usage(self._stream, samples=10))
+        question: Any = ("MEMORY", "USAGE", settings.TRACKING_STREAM, "SAMPLES", "10")
+        _refuse_when_full(await self._ask(hiredis.pack_command(question)))
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
-        await self._client.aclose()
+        if self._pipe:
+            self._pipe.close()
+
+    async def _ask(self, command: bytes) -> Any:
+        try:
+            async with asyncio.timeout(APPEND_TIMEOUT):
+                async with self._connecting:
+                    if self._pipe is None or not self._pipe.is_open:
+                        self._pipe = await Pipe.connect(settings.REDIS_URL, APPEND_TIMEOUT)
+                return await self._pipe.send(command)
+        except TimeoutError:
+            # An answer that comes after all must not be taken for that of another command.
+            self.close()
+            raise
 
 
 @cache
