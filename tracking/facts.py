@@ -58,11 +58,13 @@ def marks(headers: Headers, http_version: str) -> str:
     known, words = _plan(tuple(headers.keys()), http_version)
     if not words:
         return known
-    return _with_words(known, tuple((_WORDS[name], headers.get(name, "")) for name in words))
+    values = (headers.get(name, "")[:_LONGEST_MARK] for name in words)
+    return _with_words(known, tuple(zip(map(_WORDS.__getitem__, words), values, strict=True)))
 
 
-# A program sends the same headers each time, so that most requests are looked up here.
-@lru_cache(maxsize=4096)
+# A program sends the same headers each time, so that most requests are looked up here. Small, since
+# anybody can send long names.
+@lru_cache(maxsize=256)
 def _plan(names: tuple[str, ...], http_version: str) -> tuple[str, tuple[str, ...]]:
     """Return the marks that names alone give, as JSON, and the names whose values are needed."""
     found: dict[str, str | bool] = {_PRESENT[name]: True for name in names if name in _PRESENT}
@@ -73,7 +75,7 @@ def _plan(names: tuple[str, ...], http_version: str) -> tuple[str, tuple[str, ..
 
 @lru_cache(maxsize=4096)
 def _with_words(known: str, words: tuple[tuple[str, str], ...]) -> str:
-    return _json(json.loads(known) | {mark: value[:_LONGEST_MARK] for mark, value in words})
+    return _json(json.loads(known) | dict(words))
 
 
 def _json(found: dict[str, str | bool]) -> str:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import chain, count
 from uuid import UUID
 
 from django.conf import settings
@@ -37,7 +38,7 @@ LONGEST_PAUSE = 15.0  # seconds between tries when a server is away
 # that was half replayed and then lay about for so long.
 REMEMBERED = timedelta(days=30)
 
-_NAMES = 0x6272_6F63  # the advisory locks that stand for consumers' names
+_NUMBERS = 0x6272_6F63  # the advisory locks that stand for ingesters' numbers
 
 _REMEMBER = """
 INSERT INTO tracking_storedpack (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING RETURNING id
@@ -50,33 +51,13 @@ def run(stopping: threading.Event, on_ready: Callable[[], None] = lambda: None) 
     A server that is away is waited for, and said so. Calls `on_ready` each time that both answer.
     """
     with ThreadPoolExecutor(THREADS, thread_name_prefix="ingest") as threads:
-        working = [threads.submit(_run, stopping, on_ready) for _ in range(THREADS)]
+        working = [threads.submit(Ingester(stopping, on_ready).run) for _ in range(THREADS)]
         for work in working:
             # A thread that fails takes the process down, for a supervisor to see.
             work.add_done_callback(lambda _: stopping.set())
         stopping.wait()
     for work in working:
         work.result()
-
-
-def _run(stopping: threading.Event, on_ready: Callable[[], None]) -> None:
-    pause = 0.0
-    while not stopping.is_set():
-        started = time.monotonic()
-        try:
-            _work(stopping, on_ready)
-        except (*stream.AWAY, Error) as error:
-            lasted = time.monotonic() - started
-            pause = 0.25 if lasted > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2 or 0.25)
-            logger.warning(
-                "ingest waits: %s (%s); next try in %.2g s",
-                str(error).strip() or "no answer",
-                type(error).__name__,
-                pause,
-            )
-            connection.close()
-            stopping.wait(pause)
-    connection.close()
 
 
 def ingest_batch(consumer: str, read: Callable[[str, int], list[Entry]] = stream.read_new) -> int:
@@ -87,37 +68,66 @@ def ingest_batch(consumer: str, read: Callable[[str, int], list[Entry]] = stream
     return len(entries)
 
 
-def take_name() -> str:
-    """Return a consumer's name that is ours until our database connection ends."""
-    with connection.cursor() as cursor:
-        number = 0
-        taken = True
-        while taken:
-            number += 1
-            cursor.execute("SELECT NOT pg_try_advisory_lock(%s, %s)", [_NAMES, number])
-            [taken] = cursor.fetchone()
-    return f"ingest-{number}"
+class Ingester:
+    """One thread's work. It goes by a number, which makes its consumer's name."""
 
+    def __init__(self, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
+        self.number = 0
+        self._stopping = stopping
+        self._on_ready = on_ready
 
-def _work(stopping: threading.Event, on_ready: Callable[[], None]) -> None:
-    """Ingest until stopped, or until a server goes away (raises one of its errors)."""
-    stream.create_group()
-    consumer = take_name()
-    logger.info("ingest runs as %s", consumer)
-    on_ready()
-    looked_at = tidied_at = -TIDY
-    # What a predecessor of this name had in hand comes first.
-    while not stopping.is_set() and ingest_batch(consumer, stream.read_own):
-        pass
-    while not stopping.is_set():
-        if time.monotonic() - tidied_at > TIDY:
-            tidied_at = time.monotonic()
-            _tidy()
-        if time.monotonic() - looked_at > LOOK_AROUND:
-            looked_at = time.monotonic()
-            _look_around(consumer)
-        if ingest_batch(consumer) < FULL:
-            stopping.wait(LINGER)
+    def run(self) -> None:
+        """Ingest until stopped; wait for servers that are away."""
+        pause = 0.0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                self.work()
+            except (*stream.AWAY, Error) as error:
+                lasted = time.monotonic() - started
+                pause = 0.25 if lasted > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2 or 0.25)
+                logger.warning(
+                    "ingest waits: %s (%s); next try in %.2g s",
+                    str(error).strip() or "no answer",
+                    type(error).__name__,
+                    pause,
+                )
+                connection.close()
+                self._stopping.wait(pause)
+        connection.close()
+
+    def work(self) -> None:
+        """Ingest until stopped, or until a server goes away (raises one of its errors)."""
+        stream.create_group()
+        self.take_number()
+        consumer = f"ingest-{self.number}"
+        logger.info("ingest runs as %s", consumer)
+        self._on_ready()
+        looked_at = tidied_at = -TIDY
+        # What was in hand under this name comes first.
+        while not self._stopping.is_set() and ingest_batch(consumer, stream.read_own):
+            pass
+        while not self._stopping.is_set():
+            if time.monotonic() - tidied_at > TIDY:
+                tidied_at = time.monotonic()
+                _tidy()
+            if time.monotonic() - looked_at > LOOK_AROUND:
+                looked_at = time.monotonic()
+                _look_around(consumer)
+            if ingest_batch(consumer) < FULL:
+                self._stopping.wait(LINGER)
+
+    def take_number(self) -> None:
+        """Take a number that is ours until our database connection ends.
+
+        The one that we had, if it is free, because our packs are still under its name.
+        """
+        with connection.cursor() as cursor:
+            for number in chain([self.number] if self.number else [], count(1)):
+                cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_NUMBERS, number])
+                if cursor.fetchone()[0]:
+                    self.number = number
+                    return
 
 
 def _store(entries: list[Entry]) -> None:

@@ -12,6 +12,7 @@ from tests.factories import make_subscriber
 from tests.tracking.makers import NOON, append, clicked, counted, opened, sums
 from tests.tracking.servers import wait_for
 from tracking import ingest, packs, spool, stream
+from tracking.ingest import Ingester
 from tracking.models import CampaignTotal, Event, StoredPack
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -252,19 +253,41 @@ def test_the_same_packs_in_two_hands_count_once():
     assert sums() == counted()
 
 
-def test_names_are_held_and_given_back():
-    def other():
+def new_ingester():
+    return Ingester(threading.Event(), lambda: None)
+
+
+def test_numbers_are_held_and_kept():
+    def another():
         try:
-            return ingest.take_name()
+            other = new_ingester()
+            other.take_number()
+            return other.number
         finally:
             connection.close()
 
-    ours = ingest.take_name()
-    with ThreadPoolExecutor() as another:
-        theirs = another.submit(other).result()
+    ours = new_ingester()
+    ours.take_number()
+    first = ours.number
+    with ThreadPoolExecutor() as threads:
+        theirs = threads.submit(another).result()
+    connection.close()
 
-    assert ours != theirs
-    assert ingest.take_name() == ours
+    ours.take_number()
+
+    assert theirs != first
+    assert ours.number == first
+    connection.close()
+
+
+def test_after_an_outage_an_ingester_goes_by_its_own_number_again():
+    """Else the packs that it had in hand would lie under a name that nobody goes by."""
+    ours = new_ingester()
+    ours.number = 5
+
+    ours.take_number()
+
+    assert ours.number == 5
     connection.close()
 
 
@@ -387,9 +410,9 @@ def test_run_says_why_it_waits_and_ends_when_told(monkeypatch, caplog):
             stopping.set()
         raise OperationalError("the database is starting up")
 
-    monkeypatch.setattr(ingest, "_work", work)
+    monkeypatch.setattr(Ingester, "work", work)
 
-    ingest._run(stopping, lambda: None)
+    Ingester(stopping, lambda: None).run()
 
     assert len(tries) == 2
     assert "ingest waits: the database is starting up" in caplog.text
@@ -406,7 +429,7 @@ def test_old_ids_are_forgotten_and_new_ones_kept():
 
 
 def test_a_fault_of_our_own_ends_the_process(monkeypatch):
-    monkeypatch.setattr(ingest, "_work", lambda *_: 1 / 0)
+    monkeypatch.setattr(Ingester, "work", lambda _: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         ingest.run(threading.Event())

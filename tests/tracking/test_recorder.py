@@ -4,6 +4,8 @@ import asyncio
 import time
 from itertools import chain
 
+import redis
+
 from tests.tracking.servers import wait_for
 from tracking import packs, recorder, spool, stream
 from tracking.packs import Hit
@@ -186,3 +188,31 @@ def test_the_spool_is_replayed_by_the_stream_that_ingest_reads(events, settings)
     spool.replay(settings.TRACKING_SPOOL, stream.append_all)
 
     assert in_stream(events, settings) == [[hit(0)], [hit(1)], [hit(2)]]
+
+
+def test_a_stream_that_is_none_sends_hits_to_the_disk(events, settings):
+    """An error that Redis answers with counts as much as one of the network."""
+    events.delete(settings.TRACKING_STREAM)
+    events.set(settings.TRACKING_STREAM, "not a stream")
+
+    async def scene(ours):
+        await record(ours, 1)
+
+    play(settings, scene)
+
+    assert in_spool(settings) == [hit(1)]
+
+
+def test_a_redis_with_a_password_and_another_database_is_understood(own_redis, settings):
+    own_redis.client().config_set("requirepass", "a secret/with@signs")
+    settings.REDIS_URL = own_redis.url.replace("//", "//:a%20secret%2Fwith%40signs@").replace(
+        "/0", "/3"
+    )
+
+    async def scene(ours):
+        await record(ours, 1)
+        assert ours.is_stream_there
+
+    play(settings, scene)
+
+    assert in_stream(redis.Redis.from_url(settings.REDIS_URL), settings) == [[hit(1)]]
