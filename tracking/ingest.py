@@ -166,7 +166,13 @@ def _look_around(consumer: str) -> None:
     """Take over what died with others: packs in the hands of consumers, files of edges."""
     while ingest_batch(consumer, stream.take_over):
         pass
-    if replayed := spool.replay(settings.TRACKING_SPOOL, stream.append_all):
+    try:
+        replayed = spool.replay(settings.TRACKING_SPOOL, stream.append_all)
+    except stream.AWAY as error:
+        # Mostly a stream that is full: only going on empties it. The files wait.
+        logger.warning("what edges left on the disk waits: %s", error)
+        return
+    if replayed:
         logger.warning("replayed %d packs of hits that an edge had left on the disk", replayed)
 
 

@@ -433,3 +433,22 @@ def test_a_fault_of_our_own_ends_the_process(monkeypatch):
 
     with pytest.raises(ZeroDivisionError):
         ingest.run(threading.Event())
+
+
+def test_a_full_stream_is_emptied_although_a_spool_can_not_follow_yet(settings, caplog):
+    """Only ingest makes room: a spool that finds none must not keep it from its work."""
+    append(opened())
+    left = spool.Spool(settings.TRACKING_SPOOL)
+    left.append([packs.encode([opened(campaign=8)])])
+    left.seal()
+    settings.TRACKING_STREAM_LIMIT = 1
+
+    ingest._look_around("a")
+    drain()
+
+    assert "on the disk waits" in caplog.text
+    assert Event.objects.count() == 1
+    settings.TRACKING_STREAM_LIMIT = 10**9
+    ingest._look_around("a")
+    drain()
+    assert Event.objects.count() == 2
