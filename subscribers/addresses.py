@@ -16,9 +16,10 @@ LONGEST_DOMAIN = 255  # bytes, RFC 5321 4.5.3.1.2
 LONGEST = 254  # bytes, RFC 3696 erratum 1690
 
 # Unquoted local parts only (RFC 5322 atext, RFC 6531 for what is not ASCII). Quoted ones exist on
-# paper; letting them in would let spaces, commas and line ends into headers.
+# paper; letting them in would let spaces, commas and line ends into headers. Nor what begins an
+# encoded word (RFC 2047): many a reader of headers decodes it, and sees another address.
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
-_LOCAL = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
+_LOCAL = re.compile(rf"(?!.*=\?){_ATEXT}(?:\.{_ATEXT})*")
 _HOST = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])"
 )

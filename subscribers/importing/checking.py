@@ -33,7 +33,7 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?"
 _TOP = r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])"
 _plain_address = re.compile(
-    rf"(?=[^@]{{1,64}}@){_ATEXT}(?:\.{_ATEXT})*@(?:{_LABEL}\.)+{_TOP}"
+    rf"(?=[^@]{{1,64}}@)(?![^@]*=\?){_ATEXT}(?:\.{_ATEXT})*@(?:{_LABEL}\.)+{_TOP}"
 ).fullmatch
 _language = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}").fullmatch
 

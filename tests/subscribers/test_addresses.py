@@ -50,6 +50,9 @@ def test_spellings_of_one_person(one, other):
         "a@" + "b" * 64 + ".org",
         "a@" + "b." * 130 + "org",
         "ада\u0000@example.org",
+        "=?utf-8?q?=40?=.=?utf-8?b?YQ==?=@example.org",
+        "a=?b@example.org",
+        "я=?b@example.org",
     ],
 )
 def test_what_is_no_address(text):
@@ -57,6 +60,12 @@ def test_what_is_no_address(text):
         addresses.parse(text)
 
 
+@pytest.mark.parametrize("text", ["a=b@example.org", "a?=b@example.org", "a=.?b@example.org"])
+def test_equals_and_question_marks_alone_are_no_encoded_word(text):
+    assert addresses.parse(text).email == text
+
+
+@example("=?utf-8?q?=40?=.=?utf-8?b?YQ==?=@example.org")
 @given(st.one_of(NEAR, ASCII, st.builds("{}@{}.org".format, NEAR, NEAR), st.emails()))
 @example("a@b.co")
 @example("A" * 64 + "@example.org")
