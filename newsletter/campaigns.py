@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -127,8 +127,6 @@ def start(campaign_id: int) -> None:
 
     Raises WrongStatus, and NotReady when something is missing or nobody may be written to.
     """
-    campaign = Campaign.objects.get(id=campaign_id)
-    check(campaign)
     with transaction.atomic():
         _move(
             campaign_id,
@@ -137,6 +135,9 @@ def start(campaign_id: int) -> None:
             started_at=Now(),
             **_NOT_WAITING,
         )
+        # Read behind the lock that the move has taken: what is checked, frozen and stored is one.
+        campaign = Campaign.objects.get(id=campaign_id)
+        check(campaign)
         try:
             composing.freeze(campaign)
         except TemplateProblem as problem:
@@ -202,7 +203,7 @@ def _in_words(problem: TemplateProblem) -> str:
 def start_due() -> None:
     """Start the scheduled campaigns whose time has come.
 
-    One that can't be started becomes a draft again, and says why.
+    One that can't be started becomes a draft again, and says why. It never stops the others.
     """
     due = Campaign.objects.filter(status=Status.SCHEDULED, scheduled_at__lte=Now())
     for campaign_id in due.values_list("id", flat=True):
@@ -212,9 +213,21 @@ def start_due() -> None:
             continue  # another tick, or a person, was quicker
         except NotReady as error:
             logger.warning("campaign %s could not be started: %s", campaign_id, error)
-            Campaign.objects.filter(id=campaign_id, status=Status.SCHEDULED).update(
-                status=Status.DRAFT, waiting_reason=f"Not started: {error}"[:300]
+            _back_to_draft(campaign_id, f"Not started: {error}")
+        except OperationalError:
+            # The database's trouble, not the campaign's: the next tick tries again.
+            logger.exception("campaign %s could not be started yet", campaign_id)
+        except Exception:
+            logger.exception("campaign %s could not be started", campaign_id)
+            _back_to_draft(
+                campaign_id, "Not started: something unexpected went wrong. The log says what."
             )
+
+
+def _back_to_draft(campaign_id: int, reason: str) -> None:
+    Campaign.objects.filter(id=campaign_id, status=Status.SCHEDULED).update(
+        status=Status.DRAFT, waiting_reason=reason[:300]
+    )
 
 
 def with_work() -> list[tuple[int, int]]:

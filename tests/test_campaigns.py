@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils.timezone import now
 
 from newsletter import audience, campaigns
+from newsletter.composing import edition
 from newsletter.models import Batch, Campaign, Edition
 from subscribers import suppression
 from subscribers.models import Subscription, Suppression
@@ -17,6 +19,7 @@ from tests.factories import (
     make_template,
 )
 from tracking.models import Link
+from tracking.targets import BadTarget
 
 pytestmark = pytest.mark.django_db
 Status = Campaign.Status
@@ -214,6 +217,77 @@ def test_a_scheduled_campaign_starts_when_its_time_has_come():
     due.refresh_from_db()
     later.refresh_from_db()
     assert (due.status, later.status) == (Status.RUNNING, Status.SCHEDULED)
+
+
+def test_one_that_stumbles_does_not_stop_the_others(monkeypatch):
+    freeze = campaigns.composing.freeze
+    bad, good = make_campaign(people=1), make_campaign(people=1)
+    for campaign in (bad, good):
+        campaigns.schedule(campaign.pk, now() - timedelta(seconds=1))
+
+    def stumble(campaign):
+        if campaign.pk == bad.pk:
+            raise RuntimeError("a mistake of ours")
+        return freeze(campaign)
+
+    monkeypatch.setattr(campaigns.composing, "freeze", stumble)
+
+    campaigns.start_due()
+
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.status, good.status) == (Status.DRAFT, Status.RUNNING)
+    assert "Not started" in bad.waiting_reason
+
+
+def test_the_databases_trouble_leaves_a_campaign_scheduled(monkeypatch):
+    campaign = make_campaign(people=1)
+    campaigns.schedule(campaign.pk, now() - timedelta(seconds=1))
+
+    def fail(campaign):
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(campaigns.composing, "freeze", fail)
+
+    campaigns.start_due()
+
+    campaign.refresh_from_db()
+    assert campaign.status == Status.SCHEDULED
+
+
+def test_a_link_too_long_once_it_is_encoded_is_found_by_the_check():
+    body = f'<a href="https://example.org/{"漢" * 1000}">here</a>'
+    campaign = make_campaign(people=1, format="html", body=body)
+
+    with pytest.raises(campaigns.NotReady, match="Percent-encoded"):
+        campaigns.start(campaign.pk)
+
+
+def test_a_link_that_tracking_refuses_is_said_in_words(monkeypatch):
+    campaign = make_campaign(people=1)
+
+    def refuse(campaign_id, urls):
+        raise BadTarget("not a plain http or https address")
+
+    monkeypatch.setattr(edition.tracked, "ensure", refuse)
+
+    with pytest.raises(campaigns.NotReady, match="not a plain http"):
+        campaigns.start(campaign.pk)
+
+
+def test_what_is_frozen_is_what_is_stored(monkeypatch):
+    campaign = make_campaign(people=1)
+    move = campaigns._move
+
+    def after_a_change(campaign_id, *args, **changes):
+        Campaign.objects.update(subject="The last word")
+        move(campaign_id, *args, **changes)
+
+    monkeypatch.setattr(campaigns, "_move", after_a_change)
+
+    campaigns.start(campaign.pk)
+
+    assert Edition.objects.get().subject == "The last word"
 
 
 def test_a_scheduled_campaign_that_can_not_start_says_why():

@@ -111,9 +111,13 @@ def freeze(campaign: Campaign) -> Edition:
     Called once, by the transaction that starts the campaign.
     """
     content = compile_edition(campaign)
+    try:
+        link_ids = register_links(campaign.pk, content.link_urls)
+    except tracked.BadTarget as error:
+        raise TemplateProblem(f"A link can't work in a mail: {error}.", 0, "body") from error
     return Edition.objects.create(
         campaign=campaign,
-        link_ids=register_links(campaign.pk, content.link_urls),
+        link_ids=link_ids,
         **{name: getattr(content, name) for name in EditionContent.__slots__},
     )
 

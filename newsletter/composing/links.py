@@ -14,6 +14,7 @@ from markupsafe import escape
 from newsletter.composing.shield import Piece, Shield, expression
 from newsletter.templating import TemplateProblem
 from subscribers import addresses
+from tracking import targets
 
 LONGEST = 4_000  # characters
 OWN = ("unsubscribe_url", "preferences_url")  # slots that are never tracked
@@ -95,7 +96,11 @@ def to_uri(href: str) -> str:
         raise BadLink(href, "It names no host, or a user besides the host.")
     place = f"[{host}]" if ":" in host else host
     netloc = f"{place}:{port}" if port else place
-    return quote(parts._replace(scheme=parts.scheme.lower(), netloc=netloc).geturl(), safe=_SAFE)
+    url = quote(parts._replace(scheme=parts.scheme.lower(), netloc=netloc).geturl(), safe=_SAFE)
+    # A character outside ASCII has become as many as twelve.
+    if len(url) > targets.LONGEST:
+        raise BadLink(href, f"Percent-encoded, it is longer than {targets.LONGEST:,} characters.")
+    return url
 
 
 def _splits(href: str) -> bool:
