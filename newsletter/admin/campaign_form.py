@@ -71,7 +71,19 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             for problem in composing.check(Campaign(**self.content())):
                 field = problem.field if problem.field in self.fields else None
                 self.add_error(field, ValidationError(str(problem)))
+        if not self.errors and self.instance.pk:
+            self._lock_draft()
         return cleaned
+
+    def _lock_draft(self) -> None:
+        """Keep the draft from being started until it is saved, in the admin's transaction."""
+        stored = Campaign.objects.select_for_update().filter(pk=self.instance.pk)
+        status = stored.values_list("status", flat=True).first()
+        if status != Campaign.Status.DRAFT:
+            words = Campaign.Status(status).label.lower() if status else "deleted"
+            raise ValidationError(
+                f"Nothing was saved: meanwhile the campaign is no draft any more, but {words}."
+            )
 
     def content(self) -> dict[str, Any]:
         """Return the cleaned values but the lists, which need a stored campaign."""

@@ -130,9 +130,11 @@ class CampaignAdmin(Listing):
         return response
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
-        """Remember who wrote it."""
-        if not change:
-            obj.created_by_id = request.user.pk
+        """Remember who wrote it. Of a stored draft nothing is written but what the form holds."""
+        if change:
+            obj.save(update_fields=[*form.content(), "changed_at"])
+            return
+        obj.created_by_id = request.user.pk
         super().save_model(request, obj, form, change)
 
     def response_add(

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter import campaigns
-from newsletter.admin import sending
+from newsletter.admin import campaign_form, sending
 from newsletter.models import Batch, Campaign, Template
 from subscribers.models import Organisation
 from tests.factories import make_campaign, make_list, make_template
@@ -60,6 +60,50 @@ def test_mistakes_stand_at_their_field(admin_client, fields, field, words):
 
     assert words in str(response.context["adminform"].form.errors[field])
     assert not Campaign.objects.exists()
+
+
+def test_saving_takes_back_no_start_that_came_in_between(admin_client, draft, monkeypatch):
+    check = campaign_form.composing.check
+
+    def start_meanwhile(campaign):
+        monkeypatch.setattr(campaign_form.composing, "check", check)
+        campaigns.start(draft.pk)
+        return []
+
+    monkeypatch.setattr(campaign_form.composing, "check", start_meanwhile)
+
+    response = admin_client.post(url("change", draft.pk), form(subject="Too late"))
+
+    stored = Campaign.objects.get(pk=draft.pk)
+    assert (stored.status, stored.subject) == (Status.RUNNING, draft.subject)
+    assert "Nothing was saved" in response.content.decode()
+
+
+def test_saving_writes_only_what_the_form_holds(admin_client, draft, monkeypatch):
+    lock = campaign_form.CampaignForm._lock_draft
+
+    def note_meanwhile(self):
+        lock(self)
+        Campaign.objects.filter(pk=draft.pk).update(waiting_reason="Not started: look here")
+
+    monkeypatch.setattr(campaign_form.CampaignForm, "_lock_draft", note_meanwhile)
+
+    admin_client.post(url("change", draft.pk), form(subject="In time"))
+
+    stored = Campaign.objects.get(pk=draft.pk)
+    assert (stored.subject, stored.waiting_reason) == ("In time", "Not started: look here")
+    assert stored.changed_at > draft.changed_at
+
+
+def test_a_link_that_is_too_long_encoded_stands_at_the_body(admin_client, draft):
+    body = f'<a href="https://example.org/{"漢" * 1000}">here</a>'
+    Campaign.objects.filter(pk=draft.pk).update(body=body, format="html")
+
+    saving = admin_client.post(url("change", draft.pk), form(body=body, format="html"))
+    starting = admin_client.post(url("start", draft.pk), follow=True)
+
+    assert "Percent-encoded" in str(saving.context["adminform"].form.errors["body"])
+    assert "Percent-encoded" in messages(starting)[0]
 
 
 def test_review_leads_to_the_start_page(admin_client, draft):
