@@ -34,14 +34,17 @@ _NEW_IDS = """
     SELECT array_agg(nextval('subscribers_subscriber_id_seq')) FROM generate_series(1, %s)
 """
 # Locked in the order of ids, as any two imports do, so they can't wait for each other in a circle.
-_KNOWN = """
-    SELECT subscriber.email_key, subscriber.id, subscription.status
+_LOCK = """
+    SELECT subscriber.email_key, subscriber.id
     FROM unnest(%s::text[]) AS given (email_key)
     JOIN subscribers_subscriber AS subscriber ON subscriber.email_key = given.email_key COLLATE "C"
-    LEFT JOIN subscribers_subscription AS subscription
-        ON subscription.subscriber_id = subscriber.id AND subscription.mailing_list_id = %s
     ORDER BY subscriber.id
     FOR NO KEY UPDATE OF subscriber
+"""
+# A statement of its own, which sees what was committed while the first one waited for its locks.
+_STATES = """
+    SELECT subscriber_id, status FROM subscribers_subscription
+    WHERE mailing_list_id = %s AND subscriber_id = ANY(%s)
 """
 _STAGE = """
     CREATE TEMPORARY TABLE import_known (
@@ -73,7 +76,8 @@ _CHOICES = """
 """
 _ACTIVATE = """
     UPDATE subscribers_subscription SET status = 'active', changed_at = statement_timestamp()
-    WHERE mailing_list_id = %s AND subscriber_id = ANY(%s)
+    WHERE mailing_list_id = %s AND subscriber_id = ANY(%s) AND status = 'pending'
+    RETURNING subscriber_id
 """
 
 
@@ -94,8 +98,10 @@ def store(job: Import, people: dict[str, Person], *, all_new: bool, has_choices:
     `has_choices` says whether the file has a column about tracking.
     """
     stored = Stored()
+    locked = {} if all_new else _lock(people)
+    # Asked with the locks in hand: what people said while we waited for them, counts.
     people = _drop_suppressed(people, stored)
-    known = {} if all_new else _look_up(job, people)
+    known = _states(job, {key: number for key, number in locked.items() if key in people})
     if known:
         _store_known(job, people, known, stored)
     new = {key: person for key, person in people.items() if key not in known}
@@ -123,14 +129,24 @@ def _drop_suppressed(people: dict[str, Person], stored: Stored) -> dict[str, Per
     return staying
 
 
-def _look_up(job: Import, people: dict[str, Person]) -> dict[str, tuple[int, str | None]]:
-    """Return the id and the state on this list of everybody who is known, and lock them."""
+def _lock(people: dict[str, Person]) -> dict[str, int]:
+    """Lock everybody who is known. Returns their ids by key."""
     with connection.cursor() as cursor:
         # A look-up for each: the planner knows nothing of the array and would read all people.
         cursor.execute("SET LOCAL enable_hashjoin = off")
         cursor.execute("SET LOCAL enable_mergejoin = off")
-        cursor.execute(_KNOWN, [list(people), job.mailing_list_id])
-        return {key: (number, status) for key, number, status in cursor.fetchall()}
+        cursor.execute(_LOCK, [list(people)])
+        return dict(cursor.fetchall())
+
+
+def _states(job: Import, locked: dict[str, int]) -> dict[str, tuple[int, str | None]]:
+    """Return the id and the state on this list of people who are locked."""
+    if not locked:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_STATES, [job.mailing_list_id, list(locked.values())])
+        states = dict(cursor.fetchall())
+    return {key: (number, states.get(number)) for key, number in locked.items()}
 
 
 def _store_new(job: Import, people: dict[str, Person], *, has_choices: bool) -> None:
@@ -156,18 +172,20 @@ def _store_known(
     known: dict[str, tuple[int, str | None]],
     stored: Stored,
 ) -> None:
+    waiting = [n for n, status in known.values() if status == Subscription.Status.PENDING]
+    activated = _activate(job, waiting)
+    left = set(waiting) - activated
+    left |= {n for n, status in known.values() if status == Subscription.Status.UNSUBSCRIBED}
     staying = {}
     for key, (number, status) in known.items():
-        if status == Subscription.Status.UNSUBSCRIBED:
+        if number in left:
             stored.refusals.append(Refusal(people[key][0], LEFT))
         else:
             staying[key] = number, status
     changed = _update(job, {number: people[key] for key, (number, _) in staying.items()})
     fresh = [number for number, status in staying.values() if status is None]
-    waiting = [n for n, status in staying.values() if status == Subscription.Status.PENDING]
     _subscribe(job, fresh)
-    _activate(job, waiting)
-    added = {*fresh, *waiting}
+    added = activated.union(fresh)
     stored.added += len(added)
     stored.updated += len(changed - added)
     stored.unchanged += len(staying) - len(changed | added)
@@ -204,11 +222,15 @@ def _subscribe(job: Import, subscriber_ids: list[int]) -> None:
     _record_joining(job, subscriber_ids)
 
 
-def _activate(job: Import, subscriber_ids: list[int]) -> None:
-    if subscriber_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(_ACTIVATE, [job.mailing_list_id, subscriber_ids])
-        _record_joining(job, subscriber_ids)
+def _activate(job: Import, subscriber_ids: list[int]) -> set[int]:
+    """Make those active who wait for their confirmation. Returns whom it found waiting."""
+    if not subscriber_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVATE, [job.mailing_list_id, subscriber_ids])
+        activated = [number for (number,) in cursor.fetchall()]
+    _record_joining(job, activated)
+    return set(activated)
 
 
 def _record_joining(job: Import, subscriber_ids: list[int]) -> None:
