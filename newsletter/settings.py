@@ -290,11 +290,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"tokens": {"()": "newsletter.logs.WithoutTokens"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["tokens"],
+        }
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # Its warnings name the whole address of a request, and addresses hold tokens.
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        # Its warnings name every broken link that somebody tries.
+        "django.request": {"level": "ERROR", "filters": ["tokens"]},
+        "django.security": {"filters": ["tokens"]},
         "mail.log": {"level": "WARNING"},
         # A tick every other second is not news; that a task failed still is.
         "celery.beat": {"level": "WARNING"},
