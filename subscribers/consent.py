@@ -30,6 +30,7 @@ from subscribers.models import (
 
 Action, Method, Status = ConsentRecord.Action, ConsentRecord.Method, Subscription.Status
 USER_AGENT_LIMIT = 300  # characters
+BEFORE = "before"  # in the evidence of leaving: the state that was left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def resubscribe(subscriber_id: int, *, origin: Origin) -> list[MailingList]:
     """Undo the leaving that came of `origin.campaign_id`'s mail. Returns the lists joined again.
 
     For the person who holds that mail and pressed the wrong button. Lists that were left in
-    another way stay left.
+    another way stay left, and a list that was never confirmed does not become active.
     """
     with transaction.atomic():
         subscriber = _lock(subscriber_id)
@@ -139,14 +140,19 @@ def resubscribe(subscriber_id: int, *, origin: Origin) -> list[MailingList]:
 
 
 def left_by_campaign(subscriber_id: int, campaign_id: int) -> list[MailingList]:
-    """Return the lists that a person is off because of a link in this campaign's mail."""
+    """Return the lists that a person got, and left by the link in this campaign's mail."""
     last: dict[int | None, ConsentRecord] = {}
     for line in ConsentRecord.objects.filter(subscriber_id=subscriber_id).order_by("id"):
         last[line.mailing_list_id] = line
     ids = [
         list_id
         for list_id, line in last.items()
-        if line.action == Action.UNSUBSCRIBED and line.campaign_id == campaign_id and list_id
+        if list_id
+        and line.action == Action.UNSUBSCRIBED
+        and line.campaign_id == campaign_id
+        # Campaign 0 is in the ledger for every way that has no campaign.
+        and line.method in (Method.ONE_CLICK, Method.PAGE)
+        and line.evidence.get(BEFORE) == Status.ACTIVE
     ]
     left = _subscriptions(subscriber_id, ids).filter(status=Status.UNSUBSCRIBED)
     return [subscription.mailing_list for subscription in left]
@@ -218,7 +224,8 @@ def _change(
     """Move a subscription whose person is locked, and write it down."""
     _move(subscription.pk, status)
     mailing_list = subscription.mailing_list
-    _record(subscription.subscriber_id, action, origin, mailing_list=mailing_list)
+    evidence = {BEFORE: subscription.status} if action == Action.UNSUBSCRIBED else {}
+    _record(subscription.subscriber_id, action, origin, mailing_list=mailing_list, **evidence)
     return mailing_list
 
 

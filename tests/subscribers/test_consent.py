@@ -162,6 +162,28 @@ def test_the_way_back_undoes_this_leaving_and_no_other(origin):
     assert (state(person, first), state(person, second)) == ("active", "unsubscribed")
 
 
+@pytest.mark.parametrize("method", ["admin", "preferences", "confirmation", "form"])
+def test_there_is_no_way_back_by_link_from_another_way_out(method):
+    news = make_list()
+    person = make_subscriber(lists=[news])
+    consent.unsubscribe(person.pk, origin=Origin(method=ConsentRecord.Method(method)))
+
+    assert consent.resubscribe(person.pk, origin=by_mail(0)) == []
+
+    assert state(person, news) == "unsubscribed"
+
+
+def test_leaving_records_the_state_that_was_left(origin):
+    news, waiting = make_list(), make_list()
+    person = make_subscriber(lists=[news])
+    make_subscription(person, waiting, status="pending")
+
+    consent.unsubscribe(person.pk, origin=origin)
+
+    lines = ConsentRecord.objects.values_list("mailing_list_id", "evidence__before")
+    assert dict(lines) == {news.pk: "active", waiting.pk: "pending"}
+
+
 def test_suppressing_ends_everything_and_can_be_lifted(origin):
     news = make_list()
     person = make_subscriber(lists=[news])
