@@ -1,7 +1,8 @@
 """Asking people by mail whether it was they who asked to join.
 
 Nobody's mailbox can be flooded through our forms: an address gets one such mail in 24 hours,
-whatever the number of lists, until its owner answers; and no more than CONFIRMATION_LIMIT of them
+whatever the number of lists, until its owner answers (and one that says that they are on the list
+already, which can't be answered); and no more than CONFIRMATION_LIMIT of them
 leave in an hour. The layer above sends them: `claim_due`, `render_mail`, then `mark_sent` or
 `mark_failed`. A sender that dies in between is followed by another after CLAIM, so a mail may, in
 a crash, come twice, but never not at all.
@@ -79,19 +80,14 @@ def request(
     with transaction.atomic():
         if not Subscriber.objects.select_for_update().filter(pk=subscriber_id).exists():
             return
-        recent = Confirmation.objects.filter(
-            subscriber_id=subscriber_id,
-            confirmed_at__isnull=True,
-            requested_at__gt=now() - QUIET,
-        ).last()
+        asked = sorted(set(mailing_list_ids))
+        recent = _recent(subscriber_id, asked)
         if recent is not None:
-            # The page behind the link names all the lists that wait, so the mail need not.
-            recent.mailing_list_ids = sorted({*recent.mailing_list_ids, *mailing_list_ids})
-            recent.save(update_fields=["mailing_list_ids"])
+            _add(recent, asked, tracking)
             return
         Confirmation.objects.create(
             subscriber_id=subscriber_id,
-            mailing_list_ids=sorted(mailing_list_ids),
+            mailing_list_ids=asked,
             expires_at=now() + VALID,
             mail_due_at=now(),
             tracking=tracking or "",
@@ -111,6 +107,15 @@ def waiting_lists(confirmation: Confirmation) -> list[MailingList]:
     )
 
 
+def tracking_choice(confirmation: Confirmation) -> TrackingChoice | None:
+    """Return the choice that confirming makes: none for who has chosen already.
+
+    A stranger may have ticked the box, so it never changes what the person said themselves.
+    """
+    undecided = Subscriber.objects.filter(pk=confirmation.subscriber_id, tracking="").exists()
+    return TrackingChoice(confirmation.tracking) if undecided and confirmation.tracking else None
+
+
 def is_expired(confirmation: Confirmation) -> bool:
     """Say whether it is too late to confirm."""
     return confirmation.expires_at < now()
@@ -124,13 +129,13 @@ def confirm(
     Raises Confirmation.DoesNotExist (erased meanwhile) and Expired.
     """
     with transaction.atomic():
-        confirmation = Confirmation.objects.select_for_update().get(pk=confirmation_id)
+        confirmation = _lock(confirmation_id)
         if is_expired(confirmation):
             raise Expired
         shown = set(mailing_list_ids) & set(confirmation.mailing_list_ids)
         joined = consent.confirm(confirmation.subscriber_id, shown, origin=origin)
-        if joined and confirmation.tracking:
-            choice = TrackingChoice(confirmation.tracking)
+        choice = tracking_choice(confirmation)
+        if joined and choice:
             consent.choose_tracking(confirmation.subscriber_id, choice, origin=origin)
         _close(confirmation)
         return joined
@@ -139,7 +144,7 @@ def confirm(
 def refuse(confirmation_id: int, *, origin: Origin) -> list[MailingList]:
     """End a request that somebody else made. Raises Confirmation.DoesNotExist."""
     with transaction.atomic():
-        confirmation = Confirmation.objects.select_for_update().get(pk=confirmation_id)
+        confirmation = _lock(confirmation_id)
         waiting = [mailing_list.pk for mailing_list in waiting_lists(confirmation)]
         # Not closed: for the rest of the 24 hours no further mail is sent.
         return consent.unsubscribe(confirmation.subscriber_id, waiting, origin=origin)
@@ -195,15 +200,73 @@ def tidy(*, keep: timedelta = timedelta(days=30)) -> int:
     The lines of the ledger go with the person: an address that was only typed in by somebody is
     not ours to keep.
     """
-    old = Confirmation.objects.filter(expires_at__lt=now() - keep)
-    never = Subscriber.objects.filter(pk__in=old.values("subscriber_id")).exclude(
-        subscriptions__status__in=[Subscription.Status.ACTIVE, Subscription.Status.UNSUBSCRIBED]
+    limit = now() - keep
+    old = Confirmation.objects.filter(expires_at__lt=limit)
+    fresh = Confirmation.objects.filter(expires_at__gte=limit)
+    never = (
+        Subscriber.objects.filter(pk__in=old.values("subscriber_id"))
+        .exclude(
+            subscriptions__status__in=[Subscription.Status.ACTIVE, Subscription.Status.UNSUBSCRIBED]
+        )
+        .exclude(pk__in=fresh.values("subscriber_id"))
     )
-    ids = list(never.values_list("pk", flat=True))
-    for subscriber_id in ids:
-        erase.erase(subscriber_id)
+    forgotten = 0
+    for subscriber_id in list(never.values_list("pk", flat=True)):
+        with transaction.atomic():
+            # Locked before the second look: they may be asking again at this moment.
+            Subscriber.objects.select_for_update().filter(pk=subscriber_id).first()
+            if never.filter(pk=subscriber_id).exists():
+                erase.erase(subscriber_id)
+                forgotten += 1
     old.delete()
-    return len(ids)
+    return forgotten
+
+
+def _recent(subscriber_id: int, mailing_list_ids: list[int]) -> Confirmation | None:
+    """Return the request of the last 24 hours whose mail serves these lists as well.
+
+    A mail that says "you are on the list already" has no link, so it can't serve a list that
+    waits to be confirmed.
+    """
+    found = Confirmation.objects.filter(
+        subscriber_id=subscriber_id, confirmed_at__isnull=True, requested_at__gt=now() - QUIET
+    )
+    waiting = Subscription.objects.filter(
+        subscriber_id=subscriber_id,
+        mailing_list_id__in=mailing_list_ids,
+        status=Subscription.Status.PENDING,
+    )
+    if waiting.exists():
+        found = found.filter(mail_asks=True)
+    return found.select_for_update().order_by("id").last()
+
+
+def _add(recent: Confirmation, mailing_list_ids: list[int], tracking: str | None) -> None:
+    """Let a request stand for more lists: its page names all that wait, so the mail need not."""
+    recent.mailing_list_ids = sorted({*recent.mailing_list_ids, *mailing_list_ids})
+    recent.tracking = _lesser(recent.tracking, tracking or "")
+    if recent.mail_due_at is None and recent.mail_sent_at is None:
+        # The mail was given up, so the person has no link. They ask again: try again.
+        recent.requested_at = recent.mail_due_at = now()
+        recent.expires_at = now() + VALID
+        recent.mail_attempts = 0
+    recent.save()
+
+
+def _lesser(one: str, other: str) -> str:
+    """Return the choice that records less: two forms may have been filled in by two people."""
+    order = [TrackingChoice.OFF, TrackingChoice.AGGREGATE, TrackingChoice.INDIVIDUAL]
+    return min(
+        sorted((one, other)),  # no choice comes first
+        key=lambda choice: order.index(TrackingChoice(choice or settings.TRACKING_DEFAULT)),
+    )
+
+
+def _lock(confirmation_id: int) -> Confirmation:
+    """Lock a request after its person, in the order that `request` does it."""
+    confirmation = Confirmation.objects.get(pk=confirmation_id)
+    Subscriber.objects.select_for_update().filter(pk=confirmation.subscriber_id).first()
+    return Confirmation.objects.select_for_update().get(pk=confirmation_id)
 
 
 def _allowance() -> int:
@@ -232,6 +295,7 @@ def _describe(confirmation: Confirmation) -> DueConfirmation | None:
     if not (waiting or active) or consent.is_suppressed(subscriber):
         Confirmation.objects.filter(pk=confirmation.pk).update(mail_due_at=None)
         return None
+    Confirmation.objects.filter(pk=confirmation.pk).update(mail_asks=bool(waiting))
     return DueConfirmation(
         id=confirmation.pk,
         email=subscriber.email,

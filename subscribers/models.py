@@ -263,6 +263,9 @@ class Confirmation(models.Model):
     mail_due_at = models.DateTimeField(null=True)
     mail_attempts = models.SmallIntegerField(default=0)
     mail_sent_at = models.DateTimeField(null=True)
+    # Whether the mail has a link to confirm with: "you are on the list already" has none. Set when
+    # the mail is made; before that, lists that are added will stand in it.
+    mail_asks = models.BooleanField(default=True, db_default=True)
     confirmed_at = models.DateTimeField(null=True)
     # The choice made in the form. It counts once the person has confirmed that it was them.
     tracking = models.CharField(max_length=10, choices=TrackingChoice, blank=True)

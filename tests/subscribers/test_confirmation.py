@@ -213,6 +213,82 @@ def test_who_never_answered_is_forgotten(origin):
     assert not ConsentRecord.objects.exclude(subscriber_id=stays.pk).exists()
 
 
+def test_who_asks_again_after_a_month_is_not_forgotten(origin):
+    news = make_list()
+    join(origin, news)
+    with time_machine.travel(now() + timedelta(days=38)):
+        join(origin, news)
+
+        assert confirmation.tidy() == 0
+
+    assert Subscriber.objects.exists()
+    assert Confirmation.objects.count() == 1
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_mail_that_was_given_up_is_sent_when_they_ask_again(origin, permanent):
+    news = make_list()
+    join(origin, news)
+    [due] = confirmation.claim_due(10)
+    Confirmation.objects.update(mail_attempts=confirmation.ATTEMPTS)
+    confirmation.mark_failed(due.id, permanent=permanent)
+    assert mails() == []
+
+    join(origin, news)
+
+    assert [mail.id for mail in mails()] == [due.id]
+    join(origin, news)
+    assert mails() == []
+
+
+def test_being_told_they_are_on_one_list_does_not_keep_them_off_another(origin):
+    first, second = make_list(), make_list()
+    make_subscriber(email="ada@example.org", lists=[first])
+    join(origin, first)
+    [told] = mails()
+    assert told.waiting == ()
+
+    sent = []
+    for mailing_list in (second, first, second):
+        join(origin, mailing_list)
+        sent += mails()
+
+    assert [mail.waiting for mail in sent] == [(second.name,)]
+
+
+def test_a_strangers_tick_does_not_change_a_choice(origin):
+    news = make_list()
+    make_subscriber(email="ada@example.org", tracking="off")
+    join(origin, news, tracking=TrackingChoice.INDIVIDUAL)
+    [mail] = mails()
+
+    confirmation.confirm(mail.id, [news.pk], origin=origin)
+
+    assert Subscriber.objects.get().tracking == "off"
+    assert not ConsentRecord.objects.filter(action="tracking").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ("individual", "off", "off"),
+        ("off", "individual", "off"),
+        ("individual", "aggregate", "aggregate"),
+        ("individual", None, ""),  # no choice: the default, which is `aggregate` here
+        (None, "individual", ""),
+        (None, "off", "off"),
+    ],
+)
+def test_of_two_forms_the_choice_that_records_less_is_kept(origin, settings, first, second, kept):
+    settings.TRACKING_DEFAULT = "aggregate"
+    news = make_list()
+
+    for choice in (first, second):
+        join(origin, news, tracking=choice and TrackingChoice(choice))
+
+    assert Confirmation.objects.get().tracking == kept
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_never_get_the_same_mail(origin):
     news = make_list()
