@@ -5,9 +5,10 @@ work in every mail program's browser; Referrer-Policy keeps the token from leaki
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,6 +34,9 @@ View = Callable[..., HttpResponse]
 
 # RFC 8058: the whole body of the POST that a mail program makes by itself.
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
+
+ONE_CLICK_LIMIT = 4096  # bytes of a body that are looked at; our own forms need far fewer
+LONGEST_NUMBER = 20  # digits; a bigint has 19
 
 # As the person reads it: what each choice is called, and what it means.
 TRACKING_CHOICES = {
@@ -148,15 +152,20 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if answer == "no":
         confirmation.refuse(asked.pk, origin=origin)
         return show(request, "refused")
-    if confirmation.is_expired(asked) and not asked.confirmed_at:
-        return show(request, "expired", {"lists": _named(asked)}, status=410)
     joined: list[MailingList] = []
-    if answer == "yes":
-        joined = confirmation.confirm(asked.pk, _numbers(request, "list"), origin=origin)
+    try:
+        if confirmation.is_expired(asked) and not asked.confirmed_at:
+            raise confirmation.Expired
+        if answer == "yes":
+            joined = confirmation.confirm(asked.pk, _numbers(request, "list"), origin=origin)
+    except confirmation.Expired:
+        return show(request, "expired", {"lists": _named(asked)}, status=410)
+    tracking = confirmation.tracking_choice(asked)
     context = {
         "waiting": [] if joined else confirmation.waiting_lists(asked),
         "joined": joined,
         "wording": consent.wording,
+        "tracking": TRACKING_CHOICES[tracking] if tracking else None,
         "preferences_token": tokens.sign_preferences(asked.subscriber_id),
     }
     return show(request, "confirm", context)
@@ -196,19 +205,31 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     subscriber_id, campaign_id = tokens.read_unsubscribe(token)
     if request.method == "POST":
         name, value = ONE_CLICK
-        if request.POST.get(name) == value:
+        fields = _fields(request)
+        if fields.get(name) == value:
             origin = visitors.origin(request, Method.ONE_CLICK, campaign_id=campaign_id)
             consent.unsubscribe_campaign(subscriber_id, origin=origin)
             return _unsubscribe_page(request, subscriber_id, campaign_id, done=True)
         origin = visitors.origin(request, Method.PAGE, campaign_id=campaign_id)
-        if request.POST.get("action") == "leave":
+        if fields.get("action") == "leave":
             consent.unsubscribe_campaign(subscriber_id, origin=origin)
             return _unsubscribe_page(request, subscriber_id, campaign_id, done=True)
-        if request.POST.get("action") == "back":
+        if fields.get("action") == "back":
             back = consent.resubscribe(subscriber_id, origin=origin)
             return _unsubscribe_page(request, subscriber_id, campaign_id, back=back)
         return _unsubscribe_page(request, subscriber_id, campaign_id, status=400)
     return _unsubscribe_page(request, subscriber_id, campaign_id)
+
+
+def _fields(request: HttpRequest) -> Mapping[str, Any]:
+    """Return what was posted, whatever a mail program wrote around it.
+
+    Django refuses a urlencoded body that says it is in another charset than UTF-8, and keeps a
+    line end after the last value. Neither is a reason not to let a person go.
+    """
+    if request.content_type == "multipart/form-data":
+        return request.POST
+    return dict(parse_qsl(request.read(ONE_CLICK_LIMIT).decode("latin-1").strip()))
 
 
 def _unsubscribe_page(
@@ -265,7 +286,8 @@ def _named(asked: Confirmation) -> list[MailingList]:
 
 def _numbers(request: HttpRequest, field: str) -> set[int]:
     """Return the ids that were ticked; what is no number was not put there by our page."""
-    return {int(value) for value in request.POST.getlist(field) if value.isdecimal()}
+    values = request.POST.getlist(field)
+    return {int(value) for value in values if value.isdecimal() and len(value) < LONGEST_NUMBER}
 
 
 def _choices(subscriber: Subscriber) -> list[tuple[MailingList, str]]:

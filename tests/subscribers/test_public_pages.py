@@ -452,6 +452,38 @@ def test_too_late_says_what_to_do(browser, method):
     assert Subscription.objects.get().status == "pending"
 
 
+def test_a_second_press_that_comes_too_late_is_explained(browser):
+    news = make_list(visibility="public")
+    asked = ask(lists=[news], expires_at=now() - timedelta(minutes=1), confirmed_at=now())
+
+    response = browser.post(confirm_path(asked), {"answer": "yes", "list": news.pk})
+
+    assert response.status_code == 410
+    assert Subscription.objects.get().status == "pending"
+
+
+def test_the_choice_that_confirming_makes_is_shown(browser):
+    asked = ask(lists=[make_list()], tracking="individual")
+
+    undecided = browser.get(confirm_path(asked)).content.decode()
+    Subscriber.objects.update(tracking="off")
+    decided = browser.get(confirm_path(asked)).content.decode()
+
+    assert "Recorded under my name" in undecided
+    assert "Recorded under my name" not in decided
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 19, "\N{SUPERSCRIPT TWO}", "-1", ""])
+def test_a_number_that_is_no_list_is_passed_over(browser, number):
+    asked = ask(lists=[make_list()])
+
+    confirming = browser.post(confirm_path(asked), {"answer": "yes", "list": number})
+    choosing = browser.post(preferences_path(asked.subscriber), {"list": number})
+
+    assert (confirming.status_code, choosing.status_code) == (200, 200)
+    assert Subscription.objects.get().status == "pending"
+
+
 def test_it_was_not_me(browser):
     asked = ask(lists=[make_list()])
 
@@ -540,12 +572,73 @@ def test_an_unsubscribe_token_opens_no_preferences(browser):
     assert browser.get(f"/p/{tokens.sign_unsubscribe(person.pk, 0)}").status_code == 404
 
 
-def test_a_trailing_slash_is_no_redirect(browser):
-    person = make_subscriber()
+URLENCODED = "application/x-www-form-urlencoded"
 
-    response = browser.post(f"/u/{tokens.sign_unsubscribe(person.pk, 0)}/", ONE_CLICK)
 
-    assert response.status_code == 404
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        URLENCODED,
+        f"{URLENCODED}; charset=iso-8859-1",
+        f"{URLENCODED}; charset=us-ascii",
+        f"{URLENCODED}; charset=utf8",
+        f'{URLENCODED};charset="utf-8"',
+        f"{URLENCODED}; charset=unheard-of",
+        URLENCODED.upper(),
+    ],
+)
+def test_what_a_mail_program_adds_does_not_stop_a_person(browser, kind, end, slash):
+    person = make_subscriber(lists=[make_list()])
+    path = f"/u/{tokens.sign_unsubscribe(person.pk, 0)}{slash}"
+    body = f"List-Unsubscribe=One-Click{end}".encode()
+
+    response = browser.generic("POST", path, body, content_type=kind)
+
+    assert response.status_code == 200
+    assert not response.cookies
+    assert Subscription.objects.get().status == "unsubscribed"
+
+
+def test_a_huge_body_is_not_read_to_its_end(browser):
+    person = make_subscriber(lists=[make_list()])
+    path = f"/u/{tokens.sign_unsubscribe(person.pk, 0)}"
+    body = b"a=b&" * 2_000_000 + b"List-Unsubscribe=One-Click"
+
+    response = browser.generic("POST", path, body, content_type=URLENCODED)
+
+    assert response.status_code == 400
+    assert Subscription.objects.get().status == "active"
+
+
+def test_the_way_back_is_not_open_to_lists_left_in_another_way(browser):
+    """Links in confirmation mails have no campaign either, nor has what staff do."""
+    lists = [make_list(), make_list()]
+    person = make_subscriber(lists=lists)
+    for left, method in zip(lists, ["admin", "preferences"], strict=True):
+        by = consent.Origin(method=ConsentRecord.Method(method))
+        consent.unsubscribe(person.pk, [left.pk], origin=by)
+    path = f"/u/{tokens.sign_unsubscribe(person.pk, 0)}"
+
+    page = browser.get(path).content.decode()
+    browser.post(path, {"action": "back"})
+
+    assert "Put me back" not in page
+    assert not Subscription.objects.filter(status="active").exists()
+
+
+def test_the_way_back_confirms_nothing(browser):
+    news, waiting = make_list(), make_list()
+    person = make_subscriber(lists=[news])
+    make_subscription(person, waiting, status="pending")
+    path = f"/u/{tokens.sign_unsubscribe(person.pk, make_campaign(lists=[news, waiting]).pk)}"
+
+    browser.post(path, {"action": "leave"})
+    browser.post(path, {"action": "back"})
+
+    states = dict(Subscription.objects.values_list("mailing_list_id", "status"))
+    assert states == {news.pk: "active", waiting.pk: "unsubscribed"}
 
 
 # --- Preferences ----------------------------------------------------------------------
