@@ -23,7 +23,7 @@ class WithoutTokens(logging.Filter):
                 record.args = tuple(_cut(each) for each in record.args)
             request = getattr(record, "request", None)
             if _TOKEN.search(getattr(request, "path", "")):
-                del record.request
+                del record.__dict__["request"]
         return True
 
 
