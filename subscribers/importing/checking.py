@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 from subscribers import addresses, suppression
 from subscribers.importing.columns import Columns
-from subscribers.importing.reading import CUT, Row
+from subscribers.importing.reading import CUT, TORN, Row
 from subscribers.models import TrackingChoice
 
 LONGEST_NAME = 200  # characters
@@ -105,7 +105,9 @@ def _padded(cells: Sequence[str], width: int) -> list[str]:
 def _second_look(cells: list[str], mark: int, width: int) -> list[str]:
     """Look at a row that is long, holds a NUL byte or has not as many cells as the header."""
     if mark == CUT:
-        raise Refused("is longer than 130,000 characters, or a quotation mark is not closed")
+        raise Refused("is longer than 130,000 characters")
+    if mark == TORN:
+        raise Refused("a quotation mark is opened and never closed")
     # Empty cells beyond the last column are a spreadsheet's habit.
     if any(cell.strip() for cell in cells[width:]):
         raise Refused(

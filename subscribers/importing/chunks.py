@@ -7,8 +7,11 @@ from pathlib import Path
 from subscribers.importing import checking, columns, reading
 from subscribers.importing.checking import Person
 from subscribers.importing.columns import Columns
-from subscribers.importing.reading import CUT, BadFile, Reader, Row
-from subscribers.importing.refusals import Refusal
+from subscribers.importing.reading import CUT, BadFile, Reader, Row, is_blank
+from subscribers.importing.refusals import Refusal, refuse
+
+# Characters after which a chunk ends, however few rows it has: memory has to stay flat.
+CHARACTERS = 16_000_000
 
 
 @dataclass(slots=True)
@@ -47,43 +50,46 @@ class Source:
         self._reader.close()
 
     def chunks(self, size: int, *, skip: int = 0) -> Iterator[Chunk]:
-        """Yield chunks of `size` rows, but for the first `skip` rows, which are done."""
-        rows = self._rows()
+        """Yield chunks of `size` rows, but for the first `skip` rows, which are done.
+
+        A chunk with as many as CHARACTERS ends there.
+        """
+        rows, reader = self._rows(), self._reader
         for _ in range(skip):
             next(rows, None)
         check, chunk = self._check, Chunk(skip)
-        people = chunk.people
+        people, full = chunk.people, reader.characters + CHARACTERS
         for row in rows:
             chunk.rows += 1
             try:
                 key, person = check(row)
             except checking.Refused as error:
-                chunk.refusals.append(Refusal(row, str(error)))
+                chunk.refusals.append(refuse(row, str(error)))
             else:
                 if people.setdefault(key, person) is not person:
                     self._merge(chunk, key, person)
-            if chunk.rows == size:
-                chunk.bytes_done = self._reader.position
+            if chunk.rows == size or reader.characters >= full:
+                chunk.bytes_done = reader.position
                 yield chunk
                 chunk = Chunk(chunk.end)
-                people = chunk.people
+                people, full = chunk.people, reader.characters + CHARACTERS
         if chunk.rows:
-            chunk.bytes_done = self._reader.position
+            chunk.bytes_done = reader.position
             yield chunk
 
     def _rows(self) -> Iterator[Row]:
         """Yield the rows without the header and without a spreadsheet's empty lines."""
-        rows = iter(self._reader)
+        rows = (row for row in self._reader if any(row[1]) or row[2] >= CUT)
         if self.columns.has_header:
-            next(rows)
-        return (row for row in rows if any(row[1]) or row[2] == CUT)
+            next((row for row in rows if not is_blank(row[1])), None)
+        return rows
 
     def _merge(self, chunk: Chunk, key: str, person: Person) -> None:
         first = chunk.people[key]
         try:
             _, merged = self._check(checking.merge(first, person, self.columns))
         except checking.Refused as error:  # too long together
-            chunk.refusals.append(Refusal(person[0], str(error)))
+            chunk.refusals.append(refuse(person[0], str(error)))
             return
         chunk.people[key] = merged
         if merged[2] == first[2]:

@@ -17,6 +17,8 @@ from subscribers.importing.reading import Row
 # What a spreadsheet would take for a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
+KEPT = 1000  # characters of each cell
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -24,6 +26,12 @@ class Refusal:
 
     row: Row
     reason: str
+
+
+def refuse(row: Row, reason: str) -> Refusal:
+    """Keep a row that is refused, and of each cell no more than its beginning."""
+    line, cells, mark = row
+    return Refusal((line, [cell[:KEPT] for cell in cells], mark), reason)
 
 
 def append(path: Path, size: int, header: tuple[str, ...], refusals: Iterable[Refusal]) -> int:
@@ -39,7 +47,7 @@ def append(path: Path, size: int, header: tuple[str, ...], refusals: Iterable[Re
     before = text.tell()
     for refusal in refusals:
         line, cells, _ = refusal.row
-        writer.writerow([line, refusal.reason, *(_harmless(cell[:1000]) for cell in cells)])
+        writer.writerow([line, refusal.reason, *(_harmless(cell[:KEPT]) for cell in cells)])
     if text.tell() == before:
         return size
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connection
 
 from subscribers.importing.checking import FIELDS, Person, tracking_of
-from subscribers.importing.refusals import Refusal
+from subscribers.importing.refusals import Refusal, refuse
 from subscribers.models import ConsentRecord, Import, Subscription, Suppression
 
 SUPPRESSED = "the address is on the list of those that are never written to"
@@ -123,7 +123,7 @@ def _drop_suppressed(people: dict[str, Person], stored: Stored) -> dict[str, Per
     for key, person in people.items():
         row, email_hash, _ = person
         if email_hash in suppressed:
-            stored.refusals.append(Refusal(row, SUPPRESSED))
+            stored.refusals.append(refuse(row, SUPPRESSED))
         else:
             staying[key] = person
     return staying
@@ -179,7 +179,7 @@ def _store_known(
     staying = {}
     for key, (number, status) in known.items():
         if number in left:
-            stored.refusals.append(Refusal(people[key][0], LEFT))
+            stored.refusals.append(refuse(people[key][0], LEFT))
         else:
             staying[key] = number, status
     changed = _update(job, {number: people[key] for key, (number, _) in staying.items()})

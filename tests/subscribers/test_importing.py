@@ -221,17 +221,6 @@ def test_a_giant_cell_of_many_lines_refuses_its_row_and_no_other(news):
     assert [line for line, _ in refused(job)] == [3, 500_005]
 
 
-def test_a_quote_that_is_never_closed_ends_the_file_and_imports_no_rubbish(news):
-    rest = "".join(f"r{number}@example.org,x\n" for number in range(20_000))
-
-    job = load(f'email,note\na@example.org,1\nb@example.org,"oops\n{rest}', news)
-
-    assert list(people()) == ["a@example.org"]
-    [(line, reason)] = refused(job)
-    assert line == 3
-    assert "not closed" in reason
-
-
 def test_memory_stays_flat_whatever_is_in_a_cell(news, tmp_path):
     path = tmp_path / "giant.csv"
     with path.open("w") as file:
