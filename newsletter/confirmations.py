@@ -25,7 +25,8 @@ from subscribers.models import Confirmation
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 50  # mails
+AT_ONCE = 10  # mails taken together: what a worker that dies here may send twice
+ROUNDS = 5  # of these in one call
 NO_CAMPAIGN = 0  # in envelope senders
 
 
@@ -48,23 +49,41 @@ def send_due() -> int:
     """
     if not Confirmation.objects.filter(mail_due_at__lte=now(), expires_at__gt=now()).exists():
         return 0
+    sent = 0
     try:
         run.check_server()
-        due = confirmation.claim_due(AT_ONCE)
-        outcomes = run.send_mails([make_mail(each) for each in due])
+        for _ in range(ROUNDS):
+            due = confirmation.claim_due(AT_ONCE)
+            if not due:
+                break
+            sent += _send([mail for mail in map(_try_to_make, due) if mail is not None])
     except connection.Unreachable as error:
         logger.warning("confirmations wait: %s", error)
-        return 0
+    return sent
+
+
+def _send(mails: list[ConfirmationMail]) -> int:
     sent = 0
-    for mail, verdict, reply in outcomes:
+    for mail, verdict, reply in run.send_mails(mails):
         if verdict is Verdict.SENT:
             confirmation.mark_sent(mail.confirmation_id)
             sent += 1
         else:
-            logger.warning("a confirmation was not accepted: %s", reply)
+            logger.warning("a confirmation was not accepted: %s", reply.without_addresses)
             permanent = verdict is Verdict.REFUSED
             confirmation.mark_failed(mail.confirmation_id, permanent=permanent)
     return sent
+
+
+def _try_to_make(due: DueConfirmation) -> ConfirmationMail | None:
+    """Make a mail; one that can't be made is given up, and does not hold up the others."""
+    try:
+        return make_mail(due)
+    except Exception as error:  # noqa: BLE001  (named in the log)
+        # Without the message and the trace, in which the address may stand.
+        logger.error("confirmation %s can't be made: %s", due.id, type(error).__name__)
+        confirmation.mark_failed(due.id, permanent=True)
+        return None
 
 
 def make_mail(due: DueConfirmation) -> ConfirmationMail:

@@ -12,6 +12,7 @@ MOST_LINES = 200  # in one reply
 
 # Enhanced codes (RFC 3463) that speak of this recipient and of nobody else.
 _ABOUT_THE_ADDRESS = re.compile(r"[245]\.(?:1\.(?:[1236]|10)|2\.[012]|6\.7)\b")
+_ADDRESS = re.compile(r"\S+@\S+")
 _MARKS = frozenset((b" ", b"-", b"\r", b""))
 
 
@@ -38,6 +39,11 @@ class Reply:
 
     def __str__(self) -> str:
         return (f"{self.code} {self.text}" if self.code else self.text)[:LONGEST_REASON]
+
+    @property
+    def without_addresses(self) -> str:
+        """What may stand in a log, or in what is said of a whole campaign."""
+        return _ADDRESS.sub("…", str(self))
 
     @property
     def is_about_the_address(self) -> bool:

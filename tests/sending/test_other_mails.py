@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from newsletter import campaigns, confirmations
 from newsletter.composing import Person
 from newsletter.models import Batch, Delivery
-from subscribers.models import Confirmation, Subscription
+from subscribers.models import Confirmation, MailingList, Subscription
 from tests.factories import make_campaign, make_list, make_subscriber, make_subscription
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_test_mail_without_a_server_says_so(sink):
 
 
 def ask(**fields) -> Confirmation:
-    mailing_list = make_list(name="Harbour News")
+    mailing_list = MailingList.objects.first() or make_list(name="Harbour News")
     person = make_subscriber(**fields)
     make_subscription(person, mailing_list, status=Subscription.Status.PENDING)
     return Confirmation.objects.create(
@@ -130,3 +130,54 @@ def test_a_server_that_is_down_uses_up_no_attempts(sink):
     request.refresh_from_db()
     assert request.mail_attempts == 0
     assert request.mail_due_at <= now()
+
+
+def test_a_request_that_can_not_be_made_holds_up_nobody(sink, monkeypatch, caplog):
+    make = confirmations.make_mail
+    bad, good = ask(email="bad@example.org"), ask(email="ada@example.org")
+
+    def stumble(due):
+        if due.id == bad.pk:
+            raise ValueError(f"{due.email} is no address")
+        return make(due)
+
+    monkeypatch.setattr(confirmations, "make_mail", stumble)
+
+    assert confirmations.send_due() == 1
+
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert bad.mail_due_at is None
+    assert good.mail_sent_at is not None
+    assert sink.recipients == ["ada@example.org"]
+    assert "bad@example.org" not in caplog.text
+
+
+def test_what_was_sent_is_marked_before_more_is_taken(sink, monkeypatch):
+    monkeypatch.setattr(confirmations, "AT_ONCE", 1)
+    first, second = ask(email="ada@example.org"), ask(email="grace@example.org")
+    Confirmation.objects.filter(pk=first.pk).update(mail_due_at=now() - timedelta(hours=1))
+    make = confirmations.make_mail
+
+    def die_at_the_second(due):
+        if due.id == second.pk:
+            raise KeyboardInterrupt
+        return make(due)
+
+    monkeypatch.setattr(confirmations, "make_mail", die_at_the_second)
+
+    with pytest.raises(KeyboardInterrupt):
+        confirmations.send_due()
+
+    first.refresh_from_db()
+    assert first.mail_sent_at is not None
+
+
+def test_the_log_of_a_refusal_names_nobody(sink, caplog):
+    sink.on_rcpt = lambda who, count: f"550 5.1.1 <{who}>: user unknown"
+    ask(email="ada@example.org")
+
+    confirmations.send_due()
+
+    assert "user unknown" in caplog.text
+    assert "ada@example.org" not in caplog.text
