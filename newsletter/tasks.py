@@ -21,6 +21,7 @@ WAKE_UPS = 8  # messages for a campaign at each tick; what nobody takes is forgo
 def wake_campaigns() -> None:
     """Start what is due, finish what is complete, and wake workers for what is in between."""
     campaigns.start_due()
+    run.settle_abandoned()
     campaigns.finish_complete()
     for campaign_id, count in campaigns.with_work():
         for _ in range(min(count, WAKE_UPS)):
@@ -56,5 +57,6 @@ def wake_imports() -> None:
 def tidy() -> None:
     """Remove what nobody needs any more."""
     confirmation.tidy()
+    importing.tidy()
     batches.tidy()
     call_command("clearsessions")

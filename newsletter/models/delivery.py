@@ -49,7 +49,7 @@ class Batch(models.Model):
         indexes = [
             # Read by sending.batches.claim. Partial, so it shrinks to nothing while sending.
             models.Index(
-                fields=["campaign", "id"],
+                fields=["campaign", "due_at", "id"],
                 condition=Q(state__in=["waiting", "claimed"]),
                 name="batch_open",
             ),

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models.functions import Now
 
 from newsletter.composing import Person
-from newsletter.models import Batch, Handover
+from newsletter.models import Batch, Campaign, Handover
 from newsletter.sending.database import Connection
 
 # Why somebody of the frozen audience is skipped, as people read it.
@@ -76,7 +77,8 @@ _FIND = """
       AND EXISTS (
           SELECT 1 FROM newsletter_campaign c WHERE c.id = b.campaign_id AND c.status = 'running'
       )
-    ORDER BY b.id
+    -- What was given back goes to the end, so that one bad batch does not hold up the others.
+    ORDER BY b.due_at, b.id
     LIMIT 1
     FOR UPDATE OF b SKIP LOCKED
 """
@@ -122,6 +124,38 @@ async def claim(db: Connection, campaign_id: int) -> Claim | None:
             if not is_poison:
                 await db.execute(_WITNESS, {"batch": batch_id, "fence": fence})
                 return Claim(batch_id, fence)
+
+
+_FIND_ABANDONED = """
+    SELECT b.id, b.fence
+    FROM newsletter_batch b
+    WHERE b.state = 'claimed' AND b.lease_until < now()
+      AND EXISTS (
+          SELECT 1 FROM newsletter_campaign c WHERE c.id = b.campaign_id AND c.status <> 'running'
+      )
+    LIMIT 1
+    FOR UPDATE OF b SKIP LOCKED
+"""
+_FENCE_OFF = "UPDATE newsletter_batch SET fence = fence + 1 WHERE id = %(batch)s RETURNING fence"
+
+
+def has_abandoned() -> bool:
+    """Whether a worker died over a batch of a campaign that was then paused or cancelled."""
+    dead = Batch.objects.filter(state=Batch.State.CLAIMED, lease_until__lt=Now())
+    return dead.exclude(campaign__status=Campaign.Status.RUNNING).exists()
+
+
+async def settle_abandoned(db: Connection) -> None:
+    """Take these over too: nobody claims them, and their sum has to balance all the same."""
+    while True:
+        async with db.transaction():
+            found = await (await db.execute(_FIND_ABANDONED)).fetchone()
+            if found is None:
+                return
+            batch_id, old_fence = found
+            (fence,) = await (await db.execute(_FENCE_OFF, {"batch": batch_id})).fetchone() or (0,)
+            await _settle_journal(db, batch_id, old_fence, fence)
+            await _let_go(db, Claim(batch_id, fence), delay=0, is_orderly=False)
 
 
 _HAS_WITNESS = """
@@ -185,6 +219,8 @@ _PEOPLE = """
           SELECT 1 FROM newsletter_delivery done
           WHERE done.campaign_id = b.campaign_id AND done.subscriber_id = member.id
       )
+    -- Refusals in a row are to mean the server, not that similar addresses stand together.
+    ORDER BY random()
 """
 
 
@@ -303,14 +339,18 @@ async def close(
 
     `is_orderly` is False when the worker stumbled over it; ATTEMPTS of these set it aside.
     """
-    names = {"batch": claim.batch_id, "fence": claim.fence, "delay": delay, "orderly": is_orderly}
     async with db.transaction():
         if not await _record(db, claim, record):
             return False
-        await db.execute(_CLOSE, names)
-        await db.execute(_FORGET, names)
-        await db.execute(_FORGET_DEFERRALS, names)
+        await _let_go(db, claim, delay=delay, is_orderly=is_orderly)
     return True
+
+
+async def _let_go(db: Connection, claim: Claim, *, delay: float, is_orderly: bool) -> None:
+    names = {"batch": claim.batch_id, "fence": claim.fence, "delay": delay, "orderly": is_orderly}
+    await db.execute(_CLOSE, names)
+    await db.execute(_FORGET, names)
+    await db.execute(_FORGET_DEFERRALS, names)
 
 
 async def _record(db: Connection, claim: Claim, record: Record) -> bool:

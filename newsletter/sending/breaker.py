@@ -6,6 +6,8 @@ without end, it is the server's trouble or ours ("relay access denied", a quota,
 mails go back to waiting, and the campaign waits, visibly. Nothing is dropped.
 """
 
+from collections.abc import Callable
+
 from newsletter.sending.replies import Verdict
 from newsletter.sending.smtp import Outcome
 
@@ -38,9 +40,9 @@ class Breaker:
             self._held.append(outcome)
         else:
             self._returned += 1
-            self.refusal = f"The mail server refuses our mail: {reply}"
+            self.refusal = f"The mail server refuses our mail: {reply.without_addresses}"
         if len(self._held) + self._returned >= IN_A_ROW:
-            self.reason = f"The mail server refuses everybody: {reply}"
+            self.reason = f"The mail server refuses everybody: {reply.without_addresses}"
         return is_held
 
     def accepted(self) -> list[Outcome]:
@@ -48,6 +50,10 @@ class Breaker:
         self._returned = 0
         self.refusal = ""
         return self.take() if self._held else []
+
+    def forget(self, is_gone: Callable[[Outcome], bool]) -> None:
+        """Drop refusals that are no longer ours to count."""
+        self._held = [outcome for outcome in self._held if not is_gone(outcome)]
 
     def take(self) -> list[Outcome]:
         """Return what was held back, once."""

@@ -134,7 +134,7 @@ class Engine:
                 self._journal.free(job)
             if not self._breaker.holds_back(outcome):
                 self._end(outcome)
-        if hold.is_over:
+        if hold.is_over or self._breaker.reason:
             self._wake.set()
 
     def closed(self, connection: Connection) -> None:
@@ -250,6 +250,8 @@ class Engine:
             for refusal in self._breaker.take():
                 job = cast("Job", refusal.message)
                 job.hold.returned(job)
+                # Other batches first: what they are told shows whether it was this one.
+                job.hold.delay = max(job.hold.delay, RETURN_DELAY)
             return
         # When nothing else is to come that could show whether the server takes mail at all.
         is_last = self._is_stopped or self._has_claimed_all
@@ -286,6 +288,7 @@ class Engine:
         hold.is_lost = True
         self._holds.remove(hold)
         self._ready = deque(job for job in self._ready if job.hold is not hold)
+        self._breaker.forget(lambda refusal: cast("Job", refusal.message).hold is hold)
 
     async def _recheck(self) -> None:
         """Skip those who have left or were suppressed since their batch was claimed."""

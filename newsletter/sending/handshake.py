@@ -53,7 +53,7 @@ class Handshake:
         if step is Step.EHLO and code != wanted and self._may_do_without():
             return self._say(Step.HELO, b"HELO %b" % self._name)
         if code != wanted:
-            raise Ended(f"the mail server refuses {label}: {reply(code, lines)}")
+            raise Ended(f"the mail server refuses {label}: {reply(code, lines).without_addresses}")
         if step is Step.GREETING:
             return self._say(Step.EHLO, b"EHLO %b" % self._name)
         if step is Step.EHLO:

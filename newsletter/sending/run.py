@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import uvloop
 from django.conf import settings
 
-from newsletter.sending import connection, content, servers
+from newsletter.sending import batches, connection, content, servers
+from newsletter.sending.database import Database
 from newsletter.sending.engine import Engine, Limits, Result
 from newsletter.sending.envelope import Mail
 from newsletter.sending.replies import Reply, Verdict
@@ -55,6 +56,20 @@ def check_server() -> None:
     """Open a connection, and close it again. Raises connection.Unreachable."""
     server, name = _server()
     _run(connection.hand_over(server, name, []))
+
+
+def settle_abandoned() -> None:
+    """Settle what a worker that died left of a campaign that was then paused or cancelled."""
+    if batches.has_abandoned():
+        _run(_settle_abandoned())
+
+
+async def _settle_abandoned() -> None:
+    db = Database()
+    try:
+        await db.do(batches.settle_abandoned)
+    finally:
+        await db.close()
 
 
 def _server() -> tuple[servers.SendingServer, str]:

@@ -220,7 +220,7 @@ class Conversation:
         if self._present is not None and last.code == 421:
             self._outcomes.append(Outcome(self._present, Verdict.RETURNED, last))
             self._present = None
-        raise Ended(f"the mail server ended the conversation: {last}")
+        raise Ended(f"the mail server ended the conversation: {last.without_addresses}")
 
     def _body_answered(self, code: int, lines: list[bytes]) -> None:
         message, self._present = self._present, None

@@ -63,3 +63,25 @@ def test_a_lost_connection_says_nothing_about_refusals():
     assert not breaker.holds_back(outcome(Verdict.IN_DOUBT, Reply(0, "closed")))
     assert not breaker.holds_back(outcome(Verdict.RETURNED, Reply(0, "closed")))
     assert breaker.count == 0
+
+
+def test_what_is_no_longer_ours_counts_no_more():
+    breaker, ours, lost = Breaker(), outcome(), outcome()
+    breaker.holds_back(ours)
+    breaker.holds_back(lost)
+
+    breaker.forget(lambda refusal: refusal is lost)
+
+    assert breaker.count == 1
+    assert breaker.accepted() == [ours]
+
+
+def test_what_it_says_names_nobody():
+    breaker = Breaker()
+    reply = Reply(554, "5.7.1 <ada@example.org>: Relay access denied")
+
+    for _ in range(IN_A_ROW):
+        breaker.holds_back(outcome(Verdict.RETURNED, reply))
+
+    assert breaker.reason == "The mail server refuses everybody: 554 5.7.1 … Relay access denied"
+    assert breaker.refusal == "The mail server refuses our mail: 554 5.7.1 … Relay access denied"

@@ -4,6 +4,7 @@ Judged by the mail server's own record. Each connection may leave two mails in d
 body is on the wire, and the one that the journal has for after it.
 """
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from django.db import connection
 
 from newsletter import campaigns
 from newsletter.models import Batch, Campaign, Handover
-from newsletter.sending import run
+from newsletter.sending import batches, run
+from newsletter.sending.database import connect
 from subscribers import erase
 from subscribers.models import Subscriber
 from tests.sending.conftest import aside, numbers, send
@@ -339,3 +341,50 @@ def test_many_workers_claim_each_batch_once(started, settings):
         claimed = [batch for found in threads.map(claim, range(4)) for batch in found]
 
     assert len(claimed) == len(set(claimed)) == 20
+
+
+@pytest.mark.parametrize("move", [campaigns.cancel, campaigns.pause])
+def test_a_worker_that_died_before_the_end_of_its_campaign_is_settled(started, move):
+    campaign = started(5)
+    claim = aside(lambda: asyncio.run(claimed(campaign)))
+    ids = Batch.objects.get().subscriber_ids
+    Handover.objects.create(
+        batch_id=claim.batch_id, fence=claim.fence, subscriber_ids=ids[:4], accepted_ids=ids[:3]
+    )
+    move(campaign.pk)
+
+    run.settle_abandoned()
+    while_its_lease_holds = numbers(campaign)
+    let_leases_end()
+    run.settle_abandoned()
+
+    assert while_its_lease_holds == {"pending": 5}
+    assert numbers(campaign) == {"sent": 3, "in_doubt": 1, "pending": 1}
+    batch = Batch.objects.get()
+    assert (batch.state, batch.lease_until) == ("waiting", None)
+    assert batch.fence > claim.fence
+    assert Handover.objects.count() == 0
+
+
+def test_a_settled_batch_goes_on_after_a_pause(sink, started):
+    campaign = started(5)
+    aside(lambda: asyncio.run(claimed(campaign)))
+    campaigns.pause(campaign.pk)
+    let_leases_end()
+    run.settle_abandoned()
+
+    campaigns.resume(campaign.pk)
+    finish(campaign)
+
+    assert numbers(campaign) == {"sent": 5}
+
+
+async def claimed(campaign: Campaign) -> batches.Claim:
+    """Claim a batch as a worker does that is never heard of again."""
+    db = await connect()
+    try:
+        claim = await batches.claim(db, campaign.pk)
+        assert claim is not None
+        return claim
+    finally:
+        await db.close()
