@@ -35,6 +35,7 @@ LISTS = {
     "demo-harbour-weekly": ("Harbour Weekly (demo)", "Every Friday: boats, tides and people.", 0.8),
     "demo-kitchen-notes": ("Kitchen Notes (demo)", "A recipe for the weekend, once a month.", 0.5),
 }
+IDENTITY = ("Harbour House (demo)", "1 Quay Street, Exampleton EX1 1EX")
 WORDING = "I would like to receive this newsletter by e-mail."
 FIRST = ("Ada", "Chidi", "Dana", "Farah", "Goran", "Hana", "Jonas", "Kofi", "Lea", "Mei", "Noor")
 LAST = ("Adeyemi", "Berg", "Costa", "Fischer", "Garcia", "Hansen", "Ito", "Khan", "Lind", "Moreau")
@@ -107,14 +108,16 @@ def remove() -> int:
         erase.erase(subscriber_id)
     for mailing_list in lists:
         mailing_list.delete()
+    # Unless somebody has made it theirs: nobody's mail shall carry an address that is invented.
+    name, postal_address = IDENTITY
+    Organisation.objects.filter(name=name, postal_address=postal_address).delete()
     return len(ids)
 
 
 def _describe_organisation() -> None:
     organisation = Organisation.current()
     if not organisation.postal_address:
-        organisation.name = "Harbour House (demo)"
-        organisation.postal_address = "1 Quay Street, Exampleton EX1 1EX"
+        organisation.name, organisation.postal_address = IDENTITY
         organisation.save()
 
 

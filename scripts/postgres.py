@@ -49,7 +49,10 @@ class Postgres:
             "wal_compression": "on",
             "random_page_cost": "1.1",  # the data is on an SSD, or in memory
             "jit": "off",  # our statements are short; compiling them takes longer
-            "log_min_messages": "warning",
+            # What fails is told by who asked. The server would add rows, and rows hold addresses.
+            "log_min_messages": "fatal",
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
             "log_checkpoints": "off",
             "log_line_prefix": "",
             "log_timezone": "UTC",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from scripts.children import Program
 from scripts.installation import process_environment, setting
 from scripts.installing import ROOT
-from scripts.ports import require_free
+from scripts.ports import PortProblem, require_free
 
 _LISTENERS = (("web", "WEB"), ("edge", "EDGE"), ("mailcatcher", "MAILCATCHER"))
 
@@ -24,9 +24,14 @@ def manage(*arguments: str) -> list[str]:
 
 def require_ports(variables: Mapping[str, str], *, mailcatcher: bool) -> None:
     """Raise PortProblem for the first port that somebody else has."""
+    taken: dict[int, str] = {}
     for name, prefix in _LISTENERS:
         if name != "mailcatcher" or mailcatcher:
-            require_free(f"{prefix}_PORT", *_address(variables, prefix))
+            host, port = _address(variables, prefix)
+            if port in taken:
+                raise PortProblem(f"{taken[port]} and {prefix}_PORT are both {port}: change one.")
+            taken[port] = f"{prefix}_PORT"
+            require_free(f"{prefix}_PORT", host, port)
 
 
 def programs(variables: Mapping[str, str], *, mailcatcher: bool) -> list[Program]:
@@ -51,7 +56,10 @@ def programs(variables: Mapping[str, str], *, mailcatcher: bool) -> list[Program
 
 
 def _address(variables: Mapping[str, str], prefix: str) -> tuple[str, int]:
-    return setting(variables, f"{prefix}_HOST"), int(setting(variables, f"{prefix}_PORT"))
+    text = setting(variables, f"{prefix}_PORT")
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise PortProblem(f"{prefix}_PORT={text}: a port is a number from 1 to 65535.")
+    return setting(variables, f"{prefix}_HOST"), int(text)
 
 
 def _reachable(host: str) -> str:

@@ -23,11 +23,13 @@ HOURLY_UP_TO = timedelta(hours=72)  # a longer timeline has a point for each day
 
 _OVERVIEW = """
 SELECT asked.id, coalesce(opens, 0), coalesce(unique_opens, 0), coalesce(clicks, 0),
-       coalesce(unique_clicks, 0), left_by.lists, left_by.people
+       coalesce(unique_clicks, 0), left_by.times, left_by.people
 FROM unnest(%s::bigint[]) asked (id)
 LEFT JOIN tracking_campaigntotal ON campaign_id = asked.id
 CROSS JOIN LATERAL (
-    SELECT count(*) AS lists, count(DISTINCT subscriber_id) AS people
+    -- One press of a button is one transaction, however many lists it is about.
+    SELECT count(DISTINCT (subscriber_id, recorded_at)) AS times,
+           count(DISTINCT subscriber_id) AS people
     FROM subscribers_consentrecord
     WHERE campaign_id = asked.id AND campaign_id <> 0 AND action = 'unsubscribed'
 ) left_by
@@ -42,7 +44,7 @@ class Totals:
     unique_opens: int = 0  # people
     clicks: int = 0  # requests
     unique_clicks: int = 0  # people
-    unsubscribes: int = 0  # lists left
+    unsubscribes: int = 0  # times that somebody left
     unique_unsubscribes: int = 0  # people who left at least one
 
 
@@ -129,7 +131,7 @@ def _hours(campaign_id: int) -> list[Hour]:
         )
         .order_by()
         .values_list(TruncHour("recorded_at", tzinfo=UTC))
-        .annotate(Count("id"))
+        .annotate(Count("subscriber_id", distinct=True))
     )
     reading = {row.hour: row for row in CampaignHour.objects.filter(campaign_id=campaign_id)}
     nothing = CampaignHour()

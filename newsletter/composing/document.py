@@ -12,7 +12,7 @@ from itertools import zip_longest
 from css_inline import CSSInliner, InlineError
 from markupsafe import escape
 
-from newsletter.composing import shield
+from newsletter.composing import nesting, shield
 from newsletter.composing.links import Links
 from newsletter.composing.shield import Piece, Shield
 from newsletter.templating import TemplateProblem
@@ -43,6 +43,7 @@ class Parts:
 
 def build(frame: str, parts: Parts, links: Links) -> str:
     """Return the Jinja2 source of a mail's HTML. Raises TemplateProblem."""
+    nesting.check(parts.content)
     pieces = _fill(shield.split(frame), parts)
     sheltered = Shield(pieces)
     html = _inline(sheltered.html(), sheltered)
@@ -175,6 +176,7 @@ def _inline(html: str, sheltered: Shield) -> str:
     inliner = CSSInliner(
         keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False, base_url=None
     )
+    nesting.check(html, "template")
     try:
         inlined: str = inliner.inline(html)
     except InlineError as error:

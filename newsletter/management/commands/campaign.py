@@ -142,7 +142,7 @@ class Command(BaseCommand):
                     completed=progress.audience - progress.pending,
                     description=progress.waiting_reason[:60] or progress.state.capitalize(),
                 )
-                if progress.state in ENDED:
+                if progress.state in (*ENDED, Campaign.Status.DRAFT):
                     return progress
                 time.sleep(LOOK_EVERY)
 

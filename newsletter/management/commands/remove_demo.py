@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management import BaseCommand
 
 from newsletter import demo, outbox
+from subscribers.models import MailingList
 
 
 class Command(BaseCommand):
@@ -14,6 +15,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove and say how many people went."""
+        if not MailingList.objects.filter(is_demo=True).exists():
+            self.stdout.write("There is no demonstration here.")
+            return
         count = demo.remove()
         self.stdout.write(f"The demonstration is removed: {count} people, their mail and events.")
         mails = outbox.list_mails().total
