@@ -667,6 +667,23 @@ def test_the_command_that_cannot_begin_says_why(news, tmp_path, content):
     assert report["error"]
 
 
+@pytest.mark.parametrize("rehearsing", [[], ["--dry-run"]])
+@pytest.mark.parametrize("link", [False, True])
+def test_refused_rows_never_write_over_the_file_of_people(news, tmp_path, rehearsing, link):
+    path = errors = tmp_path / "people.csv"
+    path.write_text("email\nada@example.org\nbad\n")
+    if link:
+        errors = tmp_path / "refused.csv"
+        errors.symlink_to(path)
+
+    code, report = run(path, "--errors", str(errors), *rehearsing)
+
+    assert code == 2
+    assert "is the file of people itself" in report["error"]
+    assert path.read_text() == "email\nada@example.org\nbad\n"
+    assert not Import.objects.exists()
+
+
 def test_an_unknown_list_is_said_with_those_there_are(news, tmp_path):
     path = tmp_path / "people.csv"
     path.write_text("email\n")

@@ -49,6 +49,13 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"There is no file {path}.", returncode=COULD_NOT_BEGIN)
+        errors: Path | None = options["errors"]
+        if errors is not None and errors.exists() and errors.samefile(path):
+            raise CommandError(
+                f"--errors {errors} is the file of people itself, and would be written over. "
+                "Name another file.",
+                returncode=COULD_NOT_BEGIN,
+            )
         report = _rehearse if options["dry_run"] else _import
         try:
             result = report(mailing_list, path, options)
