@@ -1,10 +1,13 @@
 """Removing a person from the tables of what we send; the sums of their campaigns stay."""
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now
 
 from newsletter.models import Deferral, Delivery
+from subscribers.models import Subscriber
 
 # A worker that records an outcome at this moment waits, and then finds that the person is no longer
 # a member of its batch. In the order of ids, against deadlocks.
@@ -70,6 +73,13 @@ def erase_subscriber(subscriber_id: int) -> None:
         Delivery.objects.filter(subscriber_id=subscriber_id).update(
             subscriber_id=-F("id"), reason=""
         )
+
+
+def erase_log(subscriber_id: int) -> None:
+    """Empty what the admin's log says of a person: it keeps the address of whoever was edited."""
+    LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Subscriber), object_id=str(subscriber_id)
+    ).update(object_repr="", change_message="")
 
 
 def _status(is_accepted: bool, is_free: bool, is_noted: bool) -> str:

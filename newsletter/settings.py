@@ -261,6 +261,7 @@ IMPORT_LEASE = 60  # seconds without a sign of life before an import is given to
 # Each is called with a subscriber's id, in this order, in one transaction.
 SUBSCRIBER_ERASERS = [
     "newsletter.erase.erase_subscriber",
+    "newsletter.erase.erase_log",
     "tracking.erase.erase_subscriber",
 ]
 # campaign id -> ids of the lists that it went to; what an unsubscribe link is about.

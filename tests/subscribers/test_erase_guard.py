@@ -2,7 +2,12 @@
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
 from django.utils.module_loading import import_string
+
+from subscribers.erase import erase
+from tests.factories import make_subscriber
 
 # The ledger is removed by subscribers/erase.py itself, by the one way its trigger leaves open.
 OWN = "subscribers"
@@ -26,3 +31,19 @@ def test_every_table_with_a_bare_subscriber_id_has_an_eraser():
 def test_every_eraser_is_there():
     for path in settings.SUBSCRIBER_ERASERS:
         assert callable(import_string(path))
+
+
+def test_the_admin_s_log_forgets_the_address(admin_client):
+    joe = make_subscriber(email="joe@example.org")
+    ann = make_subscriber(email="ann@example.org")
+    for person in (joe, ann):
+        page = reverse("admin:subscribers_subscriber_change", args=[person.pk])
+        admin_client.post(page, {"email": person.email, "name": "New", "attributes": "{}"})
+
+    erase(joe.pk)
+
+    assert dict(LogEntry.objects.values_list("object_id", "object_repr")) == {
+        str(joe.pk): "",
+        str(ann.pk): "ann@example.org",
+    }
+    assert LogEntry.objects.get(object_id=str(joe.pk)).change_message == ""
