@@ -8,6 +8,7 @@ from subscribers.importing.jobs import (
     create_import,
     refused_path,
     resume_or_create,
+    tidy,
 )
 from subscribers.importing.reading import BadFile
 from subscribers.importing.running import Outcome, rehearse, run_claimed, run_due, run_import
@@ -26,4 +27,5 @@ __all__ = [
     "run_claimed",
     "run_due",
     "run_import",
+    "tidy",
 ]

@@ -7,7 +7,9 @@ that seemed dead and was given to another worker is still done once.
 import hashlib
 import os
 import re
+import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from django.utils.timezone import now
 
 from subscribers.models import Import, MailingList
 
+KEPT = timedelta(days=30)  # files of imports
 ATTEMPTS = 5  # without progress; then a person has to look
 Status = Import.Status
 
@@ -156,8 +159,23 @@ def is_stored(job: Import, end: int) -> bool:
 
 
 def finish(job: Import) -> None:
-    """Say that the whole file is done."""
-    _end(job, status=Status.FINISHED, finished_at=now(), lease_until=None)
+    """Say that the whole file is done. Then an upload is deleted."""
+    ended = _end(job, status=Status.FINISHED, finished_at=now(), lease_until=None)
+    if ended and not job.path.startswith("/"):
+        transaction.on_commit(partial(source_path(job).unlink, missing_ok=True))
+
+
+def tidy() -> None:
+    """Delete uploads and refused rows of old, also those whose import stopped or is gone.
+
+    Only in our own folder; where the command was told to put refused rows, they stay.
+    """
+    eldest = time.time() - KEPT.total_seconds()
+    going = Import.objects.filter(status__in=[Status.WAITING, Status.RUNNING])
+    needed = {path for job in going for path in (source_path(job), refused_path(job))}
+    for path in Path(settings.IMPORT_DIR).glob("*.csv"):
+        if path not in needed and path.stat().st_mtime < eldest:
+            path.unlink(missing_ok=True)
 
 
 def fail(job: Import, message: str) -> None:
@@ -174,8 +192,9 @@ def give_back(job: Import, message: str = "") -> None:
         _end(job, status=Status.WAITING, lease_until=now() + pause, message=message)
 
 
-def _end(job: Import, **changes: Any) -> None:
-    Import.objects.filter(pk=job.pk, fence=job.fence, status=Status.RUNNING).update(**changes)
+def _end(job: Import, **changes: Any) -> bool:
+    ended = Import.objects.filter(pk=job.pk, fence=job.fence, status=Status.RUNNING)
+    return bool(ended.update(**changes))
 
 
 def _held(job: Import, start: int) -> QuerySet[Import]:

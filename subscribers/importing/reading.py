@@ -186,10 +186,10 @@ class Reader:
                 mark = TORN
             if mark == TORN:
                 cells, lines = self._first_line(), 1
+            self.characters += self._size
             if cells or mark >= CUT:
                 yield self._line, cells, mark
             self._line += lines
-            self.characters += self._size
             held.clear()
             self._size = self._swallowed = 0
             self._mark = USUAL

@@ -1,7 +1,13 @@
 """Importing: files that are torn, blank or heavy, and what is left of them on the disk."""
 
-import pytest
+import os
 
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from newsletter import tasks
+from subscribers import importing
+from subscribers.importing import jobs
 from subscribers.importing.chunks import Source
 from subscribers.models import Subscriber
 from tests.factories import make_list
@@ -126,3 +132,37 @@ def test_of_refused_cells_only_the_beginning_is_kept(tmp_path):
     source.close()
     assert len(chunk.refusals) == 3
     assert max(len(cell) for refusal in chunk.refusals for cell in refusal.row[1]) == 1000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_is_deleted_when_its_import_has_finished(news):
+    job = load("email\nada@example.org\nbad\n", news)
+
+    assert job.status == "finished"
+    assert not jobs.source_path(job).exists()
+    assert importing.refused_path(job).exists()
+
+
+def test_the_file_that_the_command_reads_is_kept(news, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("email\nada@example.org\n")
+
+    run(path)
+
+    assert path.exists()
+
+
+def test_old_files_are_deleted_but_for_those_still_needed(news):
+    done = load("email\nbad\n", news)
+    upload = SimpleUploadedFile("people.csv", b"email\nada@example.org\n")
+    waiting = importing.create_import(news, upload, "people.csv", "", None)
+    young = jobs.refused_path(done).with_name("young.refused.csv")
+    young.touch()
+    for path in (importing.refused_path(done), jobs.source_path(waiting)):
+        os.utime(path, (0, 0))
+
+    tasks.tidy()
+
+    assert not importing.refused_path(done).exists()
+    assert jobs.source_path(waiting).exists()
+    assert young.exists()
