@@ -736,3 +736,15 @@ def test_uploaded_files_are_ours_alone(news):
     assert path.parent.stat().st_mode & 0o077 == 0
     assert path.name == job.path
     assert "\n" not in job.file_name
+
+
+@pytest.mark.parametrize("place", [".", "no-such-folder/refused.csv"])
+def test_a_place_for_refused_rows_that_is_none_is_refused_before_anything_is_done(place, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("email\nann@example.org\n")
+
+    code, _ = run(path, "--errors", str(tmp_path / place))
+
+    assert code == 2
+    assert not Subscriber.objects.exists()
+    assert not (tmp_path / "no-such-folder").exists()

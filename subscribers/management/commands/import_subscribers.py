@@ -49,13 +49,7 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"There is no file {path}.", returncode=COULD_NOT_BEGIN)
-        errors: Path | None = options["errors"]
-        if errors is not None and errors.exists() and errors.samefile(path):
-            raise CommandError(
-                f"--errors {errors} is the file of people itself, and would be written over. "
-                "Name another file.",
-                returncode=COULD_NOT_BEGIN,
-            )
+        _check_errors_file(options["errors"], path)
         report = _rehearse if options["dry_run"] else _import
         try:
             result = report(mailing_list, path, options)
@@ -87,6 +81,23 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was changed (--dry-run).")
         if result["errors"]:
             self.stdout.write(f"Refused rows, with reasons: {result['errors']}")
+
+
+def _check_errors_file(errors: Path | None, people: Path) -> None:
+    """Refuse, before anything is done, a file that the refused rows can't be written to."""
+    if errors is None:
+        return
+    if errors.exists() and errors.samefile(people):
+        problem = "is the file of people itself, and would be written over"
+    elif errors.is_dir():
+        problem = "is a folder"
+    elif not errors.parent.is_dir():
+        problem = "is in a folder that does not exist"
+    else:
+        return
+    raise CommandError(
+        f"--errors {errors} {problem}. Name another file.", returncode=COULD_NOT_BEGIN
+    )
 
 
 def _find_list(slug: str) -> MailingList:
