@@ -181,10 +181,10 @@ def _move(
     )
     if not moved:
         campaign = Campaign.objects.get(id=campaign_id)
-        raise WrongStatus(
-            f"“{campaign}” is {campaign.get_status_display().lower()}, "
-            f"so it can't become {status.label.lower()}."
-        )
+        present = campaign.get_status_display().lower()
+        if campaign.status == status:
+            raise WrongStatus(f"“{campaign}” is {present} already.")
+        raise WrongStatus(f"“{campaign}” is {present}, so it can't become {status.label.lower()}.")
 
 
 def _check_texts(campaign: Campaign) -> None:

@@ -7,6 +7,7 @@ looked, or at once, is asked again. The other forms stand behind a token that on
 
 import time
 import unicodedata
+from operator import itemgetter
 from typing import Any
 
 from django import forms
@@ -88,7 +89,9 @@ class PreferencesForm(forms.Form):
 
     name = NameField()
     language = forms.ChoiceField(
-        required=False, label="Language", choices=[("", "No preference"), *settings.LANGUAGES]
+        required=False,
+        label="Language",
+        choices=[("", "No preference"), *sorted(settings.LANGUAGES, key=itemgetter(1))],
     )
     tracking = forms.ChoiceField(required=False, choices=TrackingChoice.choices)
 

@@ -362,3 +362,10 @@ def test_the_rate_counts_the_last_seconds():
 
     assert 9 < progress.per_second < 10.5
     assert 4 < progress.seconds_left < 6
+
+
+def test_pausing_twice_says_that_it_is_paused_already():
+    campaign = make_campaign(status=Campaign.Status.PAUSED)
+
+    with pytest.raises(campaigns.WrongStatus, match="“June issue” is paused already"):
+        campaigns.pause(campaign.pk)

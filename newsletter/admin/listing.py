@@ -6,9 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -30,6 +31,16 @@ class Listing(ModelAdmin):  # type: ignore[misc]
         models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
     }
     empty_words = ""  # said when the list is empty, to who may fill it
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Call the page what it shows; Django's own words are "Select subscriber to change"."""
+        title = capfirst(self.opts.verbose_name_plural)
+        answer: HttpResponse = super().changelist_view(
+            request, {"title": title, **(extra_context or {})}
+        )
+        return answer
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Leave out "delete selected", which loads all that it deletes."""

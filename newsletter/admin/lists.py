@@ -41,7 +41,7 @@ def sign_up_url(mailing_list: MailingList) -> str:
 class MailingListAdmin(Listing):
     """Make lists, and see how many people are on them."""
 
-    list_display = ("title", "visible", "joining", "active", "pending", "left", "page")
+    list_display = ("title", "slug", "visible", "joining", "active", "pending", "left", "page")
     list_filter = ("visibility", "opt_in")
     list_filter_submit = False
     empty_words = "A list is what people join, and what campaigns go to."
