@@ -21,6 +21,7 @@ from subscribers.management.commands import import_subscribers
 from subscribers.models import (
     ConsentRecord,
     Import,
+    MailingList,
     Subscriber,
     Subscription,
     Suppression,
@@ -692,6 +693,29 @@ def test_an_unknown_list_is_said_with_those_there_are(news, tmp_path):
         call_command("import_subscribers", str(path), "--list", "nwes")
 
     assert error.value.returncode == 2
+
+
+@pytest.mark.parametrize("rehearsing", [[], ["--dry-run"]])
+def test_a_list_that_is_plainly_new_is_made_privately(news, tmp_path, rehearsing, capsys):
+    path = tmp_path / "people.csv"
+    path.write_text("email\nada@example.org\n")
+
+    call_command("import_subscribers", str(path), "--list", "harbour-weekly", *rehearsing)
+
+    made = MailingList.objects.filter(slug="harbour-weekly").first()
+    assert bool(made) == (not rehearsing)
+    if made:
+        assert (made.name, made.visibility) == ("Harbour weekly", "private")
+        assert made.subscriptions.count() == 1
+        assert "it is made now" in capsys.readouterr().err
+
+
+def test_a_short_name_that_is_none_is_refused(news, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("email\n")
+
+    with pytest.raises(CommandError, match="is no short name"):
+        call_command("import_subscribers", str(path), "--list", "two words")
 
 
 def test_workers_leave_the_command_s_files_alone(news, tmp_path):

@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_slug
 from django.db import InterfaceError, OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -45,11 +48,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, or rehearse, and end with the code that says how it went."""
-        mailing_list = _find_list(options["list"])
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"There is no file {path}.", returncode=COULD_NOT_BEGIN)
         _check_errors_file(options["errors"], path)
+        mailing_list, is_new = self._list(options["list"])
         report = _rehearse if options["dry_run"] else _import
         try:
             result = report(mailing_list, path, options)
@@ -65,6 +68,9 @@ class Command(BaseCommand):
                 f"Stopped on the way: {error}. Nothing is lost: run the same command again.",
                 returncode=STOPPED,
             ) from error
+        finally:
+            if is_new and not mailing_list.subscriptions.exists():
+                mailing_list.delete()  # a rehearsal, or a file with nobody in it
         self._print(result, as_json=options["json"])
         if result["refused"]:
             sys.exit(SOME_REFUSED)
@@ -81,6 +87,16 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was changed (--dry-run).")
         if result["errors"]:
             self.stdout.write(f"Refused rows, with reasons: {result['errors']}")
+
+    def _list(self, slug: str) -> tuple[MailingList, bool]:
+        """Return the list of that short name, and whether it was made just now (privately)."""
+        mailing_list = MailingList.objects.filter(slug=slug).first()
+        if mailing_list is not None:
+            return mailing_list, False
+        _refuse_list(slug, list(MailingList.objects.values_list("slug", flat=True)))
+        self.stderr.write(f"There was no list {slug!r}: it is made now, as a private one.")
+        name = slug.replace("-", " ").capitalize()
+        return MailingList.objects.create(slug=slug, name=name), True
 
 
 def _check_errors_file(errors: Path | None, people: Path) -> None:
@@ -100,14 +116,22 @@ def _check_errors_file(errors: Path | None, people: Path) -> None:
     )
 
 
-def _find_list(slug: str) -> MailingList:
-    mailing_list = MailingList.objects.filter(slug=slug).first()
-    if mailing_list is None:
-        known = ", ".join(MailingList.objects.values_list("slug", flat=True)[:20]) or "none"
+def _refuse_list(slug: str, known: list[str]) -> None:
+    """Refuse a list that is not there, unless it is plainly meant to be a new one."""
+    similar = get_close_matches(slug, known, cutoff=0.7)
+    if similar:
         raise CommandError(
-            f"There is no list {slug!r}. There are: {known}.", returncode=COULD_NOT_BEGIN
+            f"There is no list {slug!r}. Did you mean {similar[0]!r}? There are: "
+            f"{', '.join(known[:20])}.",
+            returncode=COULD_NOT_BEGIN,
         )
-    return mailing_list
+    try:
+        validate_slug(slug)
+    except ValidationError:
+        raise CommandError(
+            f"{slug!r} is no short name: letters, digits, hyphens and underscores, please.",
+            returncode=COULD_NOT_BEGIN,
+        ) from None
 
 
 def _import(mailing_list: MailingList, path: Path, options: dict[str, Any]) -> dict[str, Any]:
