@@ -90,10 +90,6 @@ def test_ten_thousand_people_get_exactly_one_mail_each(sink, tmp_path, run_dir):
     assert code == 0
 
 
-    "from subscribers.models import MailingList as M; M.objects.create(name='W', slug='weekly')"
-)
-
-
 def test_the_campaign_waits_for_a_server_that_is_down_and_says_so(tmp_path, run_dir):
     port = free_port()
     body = tmp_path / "june.md"

@@ -93,9 +93,6 @@ def start_campaign(stack: Stack, folder: Path) -> str:
     people, body = folder / "people.csv", folder / "body.md"
     people.write_text("email\n" + "".join(f"p{n}@example.com\n" for n in range(PEOPLE)))
     body.write_text("Read [this](https://example.org/).")
-    make_list = (
-        "from subscribers.models import MailingList as M; M.objects.create(name='F', slug='f')"
-    )
     stack.manage("import_subscribers", str(people), "--list", "f")
     create = ("campaign", "create", "--list", "f", "--subject", "Under fire", "--body", str(body))
     number = stack.manage(*create).strip()
