@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from newsletter.sending import smtp
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 from newsletter.sending.smtp import Conversation, Message, Outcome
 
 CONNECT_PATIENCE = 30  # seconds for the connection itself; the greeting has its own
@@ -36,7 +36,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """One socket and its conversation."""
 
-    def __init__(self, server: SendingServer, name: str, owner: Owner) -> None:
+    def __init__(self, server: Endpoint, name: str, owner: Owner) -> None:
         self.conversation = Conversation(server, name, owner.permits)
         self._server = server
         self._owner = owner
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
-async def connect(server: SendingServer, name: str, owner: Owner) -> Connection:
+async def connect(server: Endpoint, name: str, owner: Owner) -> Connection:
     """Open a connection and take it to where mail can be handed over. Raises Unreachable."""
     loop = asyncio.get_running_loop()
     context = ssl.create_default_context() if server.tls == "implicit" else None
@@ -168,7 +168,7 @@ async def connect(server: SendingServer, name: str, owner: Owner) -> Connection:
     return connection
 
 
-async def hand_over(server: SendingServer, name: str, messages: list[Message]) -> list[Outcome]:
+async def hand_over(server: Endpoint, name: str, messages: list[Message]) -> list[Outcome]:
     """Send some mails one after the other on one connection, without journal. Raises Unreachable.
 
     For mails that are recorded elsewhere, or not at all: confirmations and tests.

@@ -28,7 +28,7 @@ from newsletter.sending.holding import Hold, Job, Row
 from newsletter.sending.journal import Journal
 from newsletter.sending.pool import Pool
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 from newsletter.sending.smtp import Message, Outcome
 
 TICK = 0.1  # seconds between looks, when nothing calls for one
@@ -61,7 +61,7 @@ class Result:
 class Engine:
     """Everything that one run holds in memory."""
 
-    def __init__(self, content: Content, server: SendingServer, name: str, limits: Limits) -> None:
+    def __init__(self, content: Content, server: Endpoint, name: str, limits: Limits) -> None:
         self._content = content
         self._limits = limits
         self._result = Result()

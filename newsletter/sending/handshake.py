@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from newsletter.sending.replies import Ended, reply
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Step(Enum):
 class Handshake:
     """The part of a conversation that comes before the first mail."""
 
-    def __init__(self, server: SendingServer, name: str) -> None:
+    def __init__(self, server: Endpoint, name: str) -> None:
         self.can = Capabilities()
         self.step = Step.GREETING
         self._server = server

@@ -4,7 +4,7 @@ import asyncio
 
 from newsletter.sending import connection
 from newsletter.sending.connection import Connection, Owner, Unreachable
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 
 MOST_FRUITLESS = 5  # connections in a row that ended without one answer for a mail
 GOODBYE = 1.0  # seconds for the server to take our QUIT
@@ -17,7 +17,7 @@ class Pool:
     drops everybody gets few mails into doubt.
     """
 
-    def __init__(self, server: SendingServer, name: str, owner: Owner, limit: int) -> None:
+    def __init__(self, server: Endpoint, name: str, owner: Owner, limit: int) -> None:
         self.connections: set[Connection] = set()
         self.trouble = ""  # why no mail can be handed over; empty while some connection works
         self._server = server

@@ -72,7 +72,7 @@ async def _settle_abandoned() -> None:
         await db.close()
 
 
-def _server() -> tuple[servers.SendingServer, str]:
+def _server() -> tuple[servers.Endpoint, str]:
     return servers.parse(settings.SMTP_URL), servers.greeting_name(settings.PUBLIC_URL)
 
 

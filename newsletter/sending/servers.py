@@ -1,15 +1,17 @@
 """The server that takes our mail, as SMTP_URL describes it. Pure."""
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
-Tls = Literal["none", "starttls", "implicit"]
+Tls = Literal["none", "opportunistic", "starttls", "implicit"]
+Auth = Literal["auto", "plain", "login", "xoauth2"]
 
 
 @dataclass(frozen=True, slots=True)
-class SendingServer:
+class Endpoint:
     """Where mail is handed over, and how. Its password never appears in a message or a log."""
 
     host: str
@@ -17,12 +19,15 @@ class SendingServer:
     tls: Tls
     user: str | None = None
     password: str = field(default="", repr=False)
+    auth: Auth = "auto"
+    mails_per_connection: int = 0  # 0: as many as the server takes
+    token: Callable[[], str] | None = field(default=None, repr=False)  # may block
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
-def parse(url: str) -> SendingServer:
+def parse(url: str) -> Endpoint:
     """Read smtp://user:password@host:port?tls=starttls|implicit|none. Raises ValueError.
 
     Without `tls`, port 465 means implicit, a server on this machine none, and every other
@@ -35,9 +40,9 @@ def parse(url: str) -> SendingServer:
     tls = parse_qs(parts.query).get("tls", [_usual_tls(parts.hostname, parts.port)])[-1]
     if tls not in get_args(Tls):
         raise ValueError(f"SMTP_URL: tls={tls} is not one of {', '.join(get_args(Tls))}")
-    return SendingServer(
+    return Endpoint(
         host=parts.hostname,
-        port=parts.port or {"none": 25, "starttls": 587, "implicit": 465}[tls],
+        port=parts.port or {"none": 25, "opportunistic": 25, "starttls": 587, "implicit": 465}[tls],
         tls=cast("Tls", tls),
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password or ""),

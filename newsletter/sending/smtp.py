@@ -20,7 +20,7 @@ from newsletter.sending import envelope
 from newsletter.sending.envelope import Mail
 from newsletter.sending.handshake import Handshake, Step
 from newsletter.sending.replies import ACCEPTED, Ended, Reader, Reply, Verdict, reply
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 
 SETUP_PATIENCE = 300  # seconds for each reply before the first mail (RFC 5321, 4.5.3.2)
 FINISHED = "finished"
@@ -74,7 +74,7 @@ class Conversation:
 
     def __init__(
         self,
-        server: SendingServer,
+        server: Endpoint,
         name: str,
         permit: Callable[[Message], bool] = lambda message: True,
     ) -> None:

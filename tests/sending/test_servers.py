@@ -3,21 +3,21 @@
 import pytest
 
 from newsletter.sending import servers
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 
 
 @pytest.mark.parametrize(
     ("url", "server"),
     [
-        ("smtp://127.0.0.1:2525", SendingServer("127.0.0.1", 2525, "none")),
-        ("smtp://localhost", SendingServer("localhost", 25, "none")),
-        ("smtp://[::1]:2525", SendingServer("::1", 2525, "none")),
-        ("smtp://relay.example", SendingServer("relay.example", 587, "starttls")),
-        ("smtp://relay.example:465", SendingServer("relay.example", 465, "implicit")),
-        ("smtp://relay.example:25?tls=none", SendingServer("relay.example", 25, "none")),
+        ("smtp://127.0.0.1:2525", Endpoint("127.0.0.1", 2525, "none")),
+        ("smtp://localhost", Endpoint("localhost", 25, "none")),
+        ("smtp://[::1]:2525", Endpoint("::1", 2525, "none")),
+        ("smtp://relay.example", Endpoint("relay.example", 587, "starttls")),
+        ("smtp://relay.example:465", Endpoint("relay.example", 465, "implicit")),
+        ("smtp://relay.example:25?tls=none", Endpoint("relay.example", 25, "none")),
         (
             "smtp://me%40example.org:p%3Aw@relay.example:587?tls=starttls",
-            SendingServer("relay.example", 587, "starttls", "me@example.org", "p:w"),
+            Endpoint("relay.example", 587, "starttls", "me@example.org", "p:w"),
         ),
     ],
 )

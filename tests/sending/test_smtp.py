@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.sending.replies import Verdict
-from newsletter.sending.servers import SendingServer
+from newsletter.sending.servers import Endpoint
 from newsletter.sending.smtp import Conversation, Message
 
-PLAIN = SendingServer("sink.example", 25, "none")
+PLAIN = Endpoint("sink.example", 25, "none")
 PIPELINING = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 LOCK_STEP = b"250 sink\r\n"
 ENVELOPE = b"MAIL FROM:<b@example.org>\r\nRCPT TO:<r%d@example.org>\r\nDATA\r\n"
@@ -29,7 +29,7 @@ def message(number: int = 1, **fields) -> Message:
     return Message(Mail(f"r{number}@example.org", **fields))
 
 
-def ready(ehlo: bytes = PIPELINING, server: SendingServer = PLAIN, **options) -> Conversation:
+def ready(ehlo: bytes = PIPELINING, server: Endpoint = PLAIN, **options) -> Conversation:
     """Take a conversation to where mail can be offered."""
     conversation = Conversation(server, "news.example.org", **options)
     conversation.receive(b"220 sink\r\n" + ehlo)
@@ -314,7 +314,7 @@ def test_an_address_can_not_end_its_line(address):
 # --- how it begins ----------------------------------------------------------------------
 
 
-def begin(server: SendingServer) -> Conversation:
+def begin(server: Endpoint) -> Conversation:
     conversation = Conversation(server, "news.example.org")
     conversation.receive(b"220 sink\r\n")
     conversation.outgoing()
@@ -332,7 +332,7 @@ def test_a_server_without_ehlo_is_greeted_the_old_way():
 
 
 def test_credentials_go_out_only_when_they_are_encrypted():
-    conversation = begin(SendingServer("h", 587, "starttls", "me", "secret"))
+    conversation = begin(Endpoint("h", 587, "starttls", "me", "secret"))
 
     conversation.receive(b"250-sink\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n")
     assert conversation.outgoing() == b"STARTTLS\r\n"
@@ -348,7 +348,7 @@ def test_credentials_go_out_only_when_they_are_encrypted():
 
 
 def test_a_server_that_hides_starttls_gets_nothing():
-    conversation = begin(SendingServer("h", 587, "starttls", "me", "secret"))
+    conversation = begin(Endpoint("h", 587, "starttls", "me", "secret"))
 
     conversation.receive(b"250-sink\r\n250 AUTH PLAIN\r\n")
 
@@ -358,7 +358,7 @@ def test_a_server_that_hides_starttls_gets_nothing():
 
 @pytest.mark.parametrize("behind", [b"250 injected\r\n", b"250 inj", b"250-inj\r\n"])
 def test_plain_text_behind_the_answer_to_starttls_ends_it(behind):
-    conversation = begin(SendingServer("h", 587, "starttls"))
+    conversation = begin(Endpoint("h", 587, "starttls"))
     conversation.receive(b"250-sink\r\n250 STARTTLS\r\n")
 
     conversation.receive(b"220 go\r\n" + behind)
@@ -367,7 +367,7 @@ def test_plain_text_behind_the_answer_to_starttls_ends_it(behind):
 
 
 def test_the_login_mechanism():
-    conversation = begin(SendingServer("h", 25, "none", "me", "secret"))
+    conversation = begin(Endpoint("h", 25, "none", "me", "secret"))
     said = []
     for received in (
         b"250-sink\r\n250 AUTH=LOGIN\r\n",
@@ -391,7 +391,7 @@ def test_the_login_mechanism():
     ],
 )
 def test_a_refused_login_says_why_without_the_password(answers, part):
-    conversation = begin(SendingServer("h", 25, "none", "me", "secret"))
+    conversation = begin(Endpoint("h", 25, "none", "me", "secret"))
 
     for answer in answers:
         conversation.receive(answer)
