@@ -11,7 +11,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +48,7 @@ class Environment(BaseSettings):
     secret_key: SecretStr
     tracking_keys: SecretStr
     suppression_key: SecretStr | None = None
+    encryption_keys: SecretStr = SecretStr("")
 
     # Addresses
     public_url: str
@@ -59,6 +67,10 @@ class Environment(BaseSettings):
     send_lease: Annotated[int, Field(ge=5)] = 60  # seconds
     send_connections: Annotated[int, Field(ge=1, le=500)] = 20  # for each worker process
     worker_concurrency: Positive = 2  # processes
+    send_retry_after: Annotated[int, Field(ge=0)] = 60  # seconds
+    send_retry_for: Annotated[int, Field(ge=60)] = 86_400  # seconds
+    dns_resolvers: CommaSeparated = []
+    alerts_to: CommaSeparated = []
 
     # Tracking
     tracking_default: Literal["off", "aggregate", "individual"] = "aggregate"
@@ -84,7 +96,9 @@ class Environment(BaseSettings):
     language_code: str = "en-gb"
     time_zone: str = "UTC"
 
-    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_hosts", "trusted_proxies", "dns_resolvers", "alerts_to", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -118,11 +132,12 @@ class Environment(BaseSettings):
             raise ValueError("must look like smtp://user:password@host:port?tls=starttls")
         return value
 
-    @field_validator("tracking_keys")
+    @field_validator("tracking_keys", "encryption_keys")
     @classmethod
-    def _keys(cls, value: SecretStr) -> SecretStr:
+    def _keys(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         keys = [key.strip() for key in value.get_secret_value().split(",")]
-        if not all(len(key) >= 16 for key in keys):
+        is_left_out = info.field_name == "encryption_keys" and keys == [""]
+        if not is_left_out and not all(len(key) >= 16 for key in keys):
             raise ValueError("each key (separated by commas) needs at least 16 characters")
         return value
 

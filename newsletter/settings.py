@@ -32,6 +32,8 @@ _HTTPS = PUBLIC_URL.startswith("https://")
 TRACKING_KEYS = [key.strip() for key in ENV.tracking_keys.get_secret_value().split(",")]
 # Never rotated: the suppression list holds keyed hashes only, which can't be made anew.
 SUPPRESSION_KEY = (ENV.suppression_key or ENV.secret_key).get_secret_value()
+# Seal what is stored encrypted: private keys, passwords of mail servers. The first seals, all open.
+ENCRYPTION_KEYS = [key.strip() for key in ENV.encryption_keys.get_secret_value().split(",") if key]
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -232,8 +234,10 @@ SENDER_ID = ENV.sender_id  # last part of Feedback-ID
 SEND_BATCH_SIZE = ENV.send_batch_size  # recipients
 SEND_LEASE = ENV.send_lease  # seconds without a sign of life before a batch is given to another
 SEND_CONNECTIONS = ENV.send_connections  # to the mail server, for each worker process
-SEND_RETRY_AFTER = 60  # seconds after the first "later" of a server; doubles, up to an hour
-SEND_RETRIES = 12  # times that a server may say "later" for one person: about eight hours
+SEND_RETRY_AFTER = ENV.send_retry_after  # seconds after the first "later"; doubles, up to an hour
+SEND_RETRY_FOR = ENV.send_retry_for  # seconds that a server may say "later" for one person
+DNS_RESOLVERS = ENV.dns_resolvers  # addresses, perhaps with :port; empty: the system's
+ALERTS_TO = ENV.alerts_to  # addresses that hear of what stops mail
 
 MAILCATCHER_HOST, MAILCATCHER_PORT = ENV.mailcatcher_host, ENV.mailcatcher_port
 MAILCATCHER_KEEP = ENV.mailcatcher_keep  # mails; the oldest go first

@@ -2,6 +2,14 @@
 
 from newsletter.models.campaign import BODY_LIMIT, Campaign, Edition, Template
 from newsletter.models.delivery import Batch, Deferral, Delivery, Handover
+from newsletter.models.server import (
+    DkimKey,
+    MailDomain,
+    Pause,
+    Provider,
+    SendingServer,
+    ServerUsage,
+)
 
 __all__ = [
     "BODY_LIMIT",
@@ -9,7 +17,13 @@ __all__ = [
     "Campaign",
     "Deferral",
     "Delivery",
+    "DkimKey",
     "Edition",
     "Handover",
+    "MailDomain",
+    "Pause",
+    "Provider",
+    "SendingServer",
+    "ServerUsage",
     "Template",
 ]

@@ -1,6 +1,7 @@
 """A campaign, its template, and the edition that its start freezes."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models import Q
@@ -62,6 +63,15 @@ class Campaign(models.Model):
     template = models.ForeignKey(
         Template, models.PROTECT, null=True, blank=True, help_text="Empty: the default template."
     )
+    # Its pace: may be changed while it runs (campaigns.set_pace).
+    throttle = models.PositiveIntegerField(
+        "mails a minute", null=True, blank=True, help_text="Empty: as fast as the servers take it."
+    )
+    send_days = ArrayField(  # ISO: 1 is Monday
+        models.PositiveSmallIntegerField(), default=list, blank=True, help_text="Empty: every day."
+    )
+    send_from = models.TimeField("not before", null=True, blank=True)
+    send_until = models.TimeField("not after", null=True, blank=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.DRAFT, editable=False)
     scheduled_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)

@@ -32,6 +32,9 @@ class Batch(models.Model):
     due_at = models.DateTimeField(db_default=Now())  # not claimed before: a server said "later"
     claimed_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
+    # How many of its people had an outcome before, counted in another batch: who is sent to again.
+    # These are taken off the counters below at the start, so that the campaign's sum balances.
+    taken_back = models.IntegerField(default=0)
     # Move only in the transaction that stores the deliveries they count.
     sent = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)
@@ -42,7 +45,13 @@ class Batch(models.Model):
         verbose_name_plural = "batches"
         constraints = [
             models.CheckConstraint(
-                condition=Q(size__gte=F("sent") + F("failed") + F("skipped") + F("in_doubt")),
+                condition=Q(
+                    size__gte=F("taken_back")
+                    + F("sent")
+                    + F("failed")
+                    + F("skipped")
+                    + F("in_doubt")
+                ),
                 name="batch_counts_fit",
             ),
         ]
@@ -66,22 +75,29 @@ class Handover(models.Model):
     calls accepted were sent to; those it calls free were not; and those who are only noted are in
     doubt.
 
-    The table is unlogged (migration 0002), which PostgreSQL empties when it comes up after a
-    crash. Each claim therefore leaves a witness. Where that is missing, the journal was lost, and
-    everybody in the batch without an outcome is in doubt.
+    The table is unlogged (migration 0004), which PostgreSQL empties when it comes up after a
+    crash. Each claim therefore leaves a witness. Where that is missing, the journal was lost: a
+    worker that still lives writes it anew, from memory; after one that died, everybody in the batch
+    without an outcome is in doubt.
     """
 
-    WITNESS = -1  # in the place of a person
+    WITNESS = -1  # the turn of the witness
 
+    # A row is named by what its worker knows, not by a sequence: that of an unlogged table begins
+    # again after a crash, and an old number would then name somebody else's row.
+    pk = models.CompositePrimaryKey("batch_id", "fence", "turn")
     # No key check: it would cost a look-up on the hottest path, and an orphan is harmless.
-    batch = models.ForeignKey(Batch, models.CASCADE, related_name="handovers", db_constraint=False)
+    batch = models.ForeignKey(
+        Batch, models.CASCADE, related_name="handovers", db_constraint=False, db_index=False
+    )
     fence = models.IntegerField()
+    turn = models.IntegerField()  # of one claim
     subscriber_ids = ArrayField(models.BigIntegerField())  # about to be handed over
     accepted_ids = ArrayField(models.BigIntegerField(), default=list)  # the server has their mail
     free_ids = ArrayField(models.BigIntegerField(), default=list)  # the server has it surely not
 
     def __str__(self) -> str:
-        return f"turn {self.pk} of batch {self.batch_id}"
+        return f"turn {self.turn} of batch {self.batch_id}"
 
 
 class Deferral(models.Model):
@@ -91,7 +107,10 @@ class Deferral(models.Model):
     subscriber_id = models.BigIntegerField()
     attempts = models.SmallIntegerField(default=1)
     reason = models.CharField(max_length=500)  # the server's last reply
-    at = models.DateTimeField()
+    cause = models.CharField(max_length=8, blank=True)
+    since = models.DateTimeField()  # the first "later"
+    at = models.DateTimeField()  # the last
+    due_at = models.DateTimeField()  # not tried before
 
     class Meta:
         constraints = [
@@ -121,6 +140,8 @@ class Delivery(models.Model):
     # says nothing (newsletter/erase.py).
     subscriber_id = models.BigIntegerField()
     status = models.CharField(max_length=8, choices=Status)
+    # What kind of refusal it was (sending.refusals.Cause); empty for what was not refused.
+    cause = models.CharField(max_length=8, blank=True)
     # The server's reply, or why the person was skipped; empty for what was sent.
     reason = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField()
