@@ -1,0 +1,305 @@
+"""Why a mail was refused: one classifier for SMTP replies and for bounce mail. Pure.
+
+Promise: ADDRESS, which costs a person their newsletter for ever, is said only of a permanent
+refusal that gives positive evidence: an enhanced code or words which say that the address does not
+exist. Words about the sender win over words about the recipient, and words win over codes, since
+many servers answer with a general or a misleading code ("550 5.1.1 ... blocked", "554 5.7.1 user
+unknown"). What says nothing is read by the stage at which it was said: a bare 5xx to RCPT TO is a
+MAILBOX that failed (this mail is over, the person stays); a bare 5xx to the mail itself is POLICY,
+because the recipient had been taken before the content was seen.
+
+Sources: RFC 3463, 5248, 7372, 7504, 7505 and the IANA registry of enhanced status codes; the pages
+on which Google, Microsoft, Yahoo, Apple, GMX, T-Online, Orange, Comcast, Tencent, Mimecast,
+Proofpoint and Amazon explain their answers; the texts in the sources of Postfix, Exim, Sendmail,
+qmail, Courier, OpenSMTPD and Dovecot.
+"""
+
+import re
+from enum import Enum, StrEnum, auto
+from typing import Final, NamedTuple
+
+
+class Cause(StrEnum):
+    """Whose fault a refusal is, which decides what is done about it."""
+
+    ADDRESS = "address"  # the address is wrong: never write to it again
+    MAILBOX = "mailbox"  # the address may be right, its mailbox takes nothing now
+    POLICY = "policy"  # we are not trusted: reputation, block list, authentication, rate, spam
+    SERVER = "server"  # a server's trouble, or our account with it: relay denied, quota, syntax
+    CONTENT = "content"  # this one mail: too large, 8-bit, malformed
+
+
+class Stage(Enum):
+    """What a reply answered."""
+
+    CONNECT = auto()  # the connection, the greeting, EHLO, STARTTLS, AUTH
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    BODY = auto()
+    BOUNCE = auto()  # none of these: a bounce mail that came later
+
+
+class Refusal(NamedTuple):
+    """What a refusal means. `is_final`: the server will not take this mail later either."""
+
+    cause: Cause
+    is_final: bool
+
+
+_A, _M, _P, _S, _C = Cause.ADDRESS, Cause.MAILBOX, Cause.POLICY, Cause.SERVER, Cause.CONTENT
+
+# --- words ------------------------------------------------------------------------------------
+# The first line that fits decides. Texts are in lower case, without addresses and codes.
+
+_WHO = (
+    r"\b(?:users?|mailbox(?:es)?|mail ?box|mail ?drop|recipients?|(?:e-?mail )?account|addressee|"
+    r"inbox|(?:e-?mail )?address(?:es)?|alias|subscriber|customer|destinataire|adresse|"
+    r"empf[aä]nger|benutzer|local part)\b"
+)
+_NEAR = r"\W{1,4}(?:[^\s.;]+\s+){0,7}?"  # up to seven words of the same sentence
+_IS_NOT = r"(?:is|was|are|does|do|has|have|been|could|can|did)(?: ?n[o']t|n't|not)"
+
+_WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
+    # Words that look as if they were about the sender, and are not.
+    (
+        _M,
+        (
+            r"gr[ae]y-?\s?list|postgrey",
+            rf"{_WHO} .{{0,50}}(?:is )?receiving (?:mail|messages|e-?mails?) (?:at|too)",  # Gmail
+            rf"{_WHO}{_NEAR}(?:temporarily )?(?:blocked|suspended|locked|frozen|quarantined)\b",
+            r"permission to post|resolver\.rst\.|restrictedtorecipients",  # groups, Exchange
+            r"not in the recipient'?s allowed|(?:refused|rejected) (?:due to|by) recipient",
+            r"only accepts? (?:mail|messages|e-?mails?) from (?:its|members|people|certain|speci)",
+            r"recipient limits? exceeded",  # Proton
+        ),
+    ),
+    (
+        _A,
+        (
+            # Microsoft's Directory-Based Edge Blocking, with 5.4.1: nobody of this name.
+            r"^recipient address rejected: access denied.*(?:\[as\(|outlook\.com|aka\.ms|$)",
+        ),
+    ),
+    # Our account with a relay, and what we say to it.
+    (
+        _S,
+        (
+            r"\brelay(?:ing)?\b.{0,30}\b(?:denied|prohibited|not|forbidden|rejected|disallowed)",
+            r"(?:unable to|cannot|can't|not (?:permitted|allowed|authorized) to|do not|don't|no|"
+            r"denied|refuse to|attempted) relay",
+            r"allowed rcpthosts|not a gateway|not an open relay|tenantattribution",
+            r"smtp auth|authentication (?:is )?required|must (?:be )?authenticate|not logged in",
+            r"(?:client|you) (?:was|were|are|must be) (?:not )?authenticated|starttls|"
+            r"must issue an? |credentials|(?:username|password) .{0,20}(?:not accepted|incorrect)",
+            r"(?:sending|send|daily|hourly|monthly|message|mail|credits?) (?:user )?(?:sending )?"
+            r"(?:quota|limit|rate|credits?) (?:\w+ )?(?:exceeded|reached)|credits exceeded",
+            r"maximum (?:sending rate|credits)|sending paused|throttling failure",
+            r"too many recipients|too many hops|mail loop|loop detected|routing loop|hop count",
+        ),
+    ),
+    # Reputation, block lists, and how we present ourselves.
+    (
+        _P,
+        (
+            r"spamhaus|spamcop|barracuda(?:central| reputation)|sorbs\.net|abuseat|uceprotect|"
+            r"surbl|uribl|invaluement|senderscore|cloudmark|spamrats|hostkarma|ipcheck\.proofpoint",
+            r"\b(?:dns|r|u|uri)?[bw]ls?\b|\bd?nsbl|(?:black|block|deny|reject)[- ]?list|"
+            r"\blisted (?:at|by|in|on)\b|delist|postmaster\.(?:gmx|web)\.\S*c=(?:rdns|bip|bl|hn)",
+            r"reputation|\bblock(?:ed|s|ing)?\b|_blocked|\bbann?ed\b|\bblackhole",
+            r"\bspf\b|\bdkim\b|\bdmarc\b|\barc\b|sender policy|sender[- ]?id|unauthenticated|"
+            r"authentication (?:information|results?|level|checks?|fail)|anti-?spoof|spoof",
+            r"reverse (?:dns|lookup|hostname|ptr|record)|\bptr\b|\brdns\b|\bfcrdns\b|"
+            r"client host rejected|\bhelo\b|\behlo\b|may not be mail exchanger|"
+            r"mismatch(?:es)? client ip|no valid hostname|dynamic ip",
+            r"\bsenders?\b.{0,80}\b(?:reject|denied|refus|not|unknown|invalid|verif|prohibit|"
+            r"unauthori|bad|mismatch|identity)|(?:reject|refus|denied|invalid|unknown|verify|"
+            r"verifying|bad|domain of) .{0,20}\bsender\b|badmailfrom|return[- ]?path",
+            r"verification failed for|mail from (?:domain|ip|address|.{0,40} reject)|"
+            r"from (?:address|header|domain)|identities failed the check",
+        ),
+    ),
+    # How much, how fast, and what for.
+    (
+        _P,
+        (
+            r"too many (?!hops|recipients|received)|too (?:fast|frequent|much mail)|slow down",
+            r"rate[- ]?limit|\brate\b.{0,30}(?:exceed|limit|control)|throttl|frequency limited",
+            r"(?:connection|concurren\w*|session)s? .{0,20}(?:limit|exceed)|trop de connexions",
+            r"unusual (?:rate|activity)|excessive|flood|unexpected volume|user complaints",
+            r"temporarily deferred|\[ts[su]\d+\]|suspicious activity|server busy",
+            r"(?<![-.\w])spam(?![-.]\w)|spam(?:my|ming|mer|signature|trap|score)|mcspam|\bjunk\b",
+            r"\bbulk\b|unsolicited|\bphish|\bvirus|malware|malicious|infected|suspicious|"
+            r"suspicion|abus(?:e|ive)\b|complaint|\bscam|harmful|unwanted",
+            r"content (?:was |is )?(?:reject|denied|den|filter|examination|restrict|polic)|"
+            r"(?:local|security|polic(?:y|ies)) (?:polic(?:y|ies)|reasons?|restriction|violation)|"
+            r"(?:by|to|against|violat\w+) (?:\w+ ){0,3}polic(?:y|ies)|header based",
+            r"\((?:rly|hvu|dns|con|rtr|hvp|dyn|cip|bl)\s?:",  # AOL's codes
+            r"\bof[r0]_?(?:00\d_)?(?:1\d\d|50\d|99\d)\b|lpn\d{3}_(?:1\d\d|50\d|6\d\d)",  # Orange
+            r"postmaster\.comcast\.net|\b(?:bl|rl)0000\d\d\b",
+            r"a problem occurred\. \(ask your postmaster|tosa@",  # T-Online
+            r"\((?:s3140|s77\d+|s775|s844)\)|\b(?:sc|dy|ou|rp|ba)-00\d\b",  # Outlook.com
+            r"\bdt:sp|\bmi:s|\bip:\s?\S+ (?:is )?(?:limited|rejected)",  # NetEase
+        ),
+    ),
+    # The mailbox is there, and takes nothing at present.
+    (
+        _M,
+        (
+            rf"(?:over|exceed\w*|out of|limit|full|reached|insufficient).{{0,30}}\bquota|\bquota\b"
+            rf".{{0,30}}(?:exceed|full|over|reached|violat)|overquota|{_WHO}{_NEAR}(?:is )?(?:full|"
+            r"over|at its limit|out of)",
+            r"(?:storage|space|disk) .{0,30}(?:exceed|full|limit|exhaust)|out of (?:storage|space|"
+            r"disk)|(?:mail|in)?box.{0,10} full|mailfolder|pleine\b|postfach (?:ist )?voll|archiv",
+            r"not enough (?:storage )?space|exceeded storage allocation|mailsize.{0,20}exceed",
+            rf"{_WHO}{_NEAR}(?:temporar\w+|currently|disabled|restricted|on hold|vacation|moving)",
+            rf"(?:temporar\w+|currently) (?:\w+ ){{0,3}}{_WHO}|unverified address",
+            r"delivery not authorized|not authorized to send to|does not want|refuses mail",
+        ),
+    ),
+    # There is no such address, or no such domain.
+    (
+        _A,
+        (
+            r"(?:unknown|invalid|invalide|inconnue?|no such|non-?exist[ea]nt|not a valid|no valid|"
+            r"unrecogni[sz]ed|undeliverable|bad|incorrect|illegal|unrout\w+|unbekannte\w?|no) "
+            rf"(?:\w+[ -]){{0,2}}{_WHO}",
+            rf"{_WHO}{_NEAR}(?:unknown|invalide?|inconnue?|unbekannt|{_IS_NOT} (?:exist|found|"
+            r"known|valid|listed|recogni[sz]ed|be found|a known|a valid|registered|active)|"
+            r"not (?:exist|found|known|valid|listed|recogni[sz]ed|here|registered|our)|"
+            r"no longer|non-?exist|doesn'?t exist|no existe|n'existe)",
+            rf"{_WHO}{_NEAR}(?:inactive|deactivated|discontinued|deleted|closed|expired|removed|"
+            r"terminated|cancell?ed|unavailable or|has moved)",
+            r"no mailbox here|not our customer|not listed in|n[o']t have an? \S* ?account|"
+            r"no account|nosuchuser|is not a registered|name is not recogni[sz]ed|mailbox not",
+            r"recip(?:ient)?notfound|unrouteable|no such (?:person|name|id)|who are you looking",
+            r"\bof[r0]_?(?:00\d_)?416\b|recipient no longer|user (?:has )?moved|no recipients? by",
+            r"\b(?:host|domain)(?:name| name)?\b.{0,20}(?:unknown|not found|not exist|n't exist|"
+            r"invalid|not reachable)|(?:unknown|no such|invalid) (?:host|domain)|nxdomain",
+            r"null ?mx|mx .{0,30}length 0|find (?:a|any) mail exchanger|no mail exchanger|"
+            r"(?:n't|not) (?:accept|receive) (?:any )?e?-?mail\b",
+            r"mailbox unavailable.{0,20}\(s\d{8,}\)|history of bouncing|previously bounced",
+        ),
+    ),
+    # This one mail.
+    (
+        _C,
+        (
+            r"message.{0,30}(?:too (?:large|big|long)|size)|size.{0,20}(?:exceed|limit)|"
+            r"(?:exceed|maximum).{0,30}\bsize|databytes|too large|line too long|lines? longer",
+            r"8-?bit|smtputf8|non-?ascii|\bbare [cln]|encoding|malformed|missing .{0,20}header|"
+            r"invalid header|duplicate|multiple .{0,20}(?:address|header|from)|rfc ?-?5322|"
+            r"rfc ?-?2822|not (?:rfc|compliant)|attachment|message-id",
+        ),
+    ),
+    # A server's own trouble.
+    (
+        _S,
+        (
+            r"time[d-]? ?out|connect(?:ion)? .{0,20}(?:refused|lost|reset|dropped|closed|fail)|"
+            r"lost connection|no route|unreachable|unable to (?:connect|contact)|network",
+            r"lookup (?:failure|fail|error)|dns (?:error|fail)|name (?:server|service)",
+            r"configuration|system (?:storage|resources)|internal|local error|queue|overload|"
+            r"resources?|disk|database|ldap|maintenance|shutting down|server error",
+            r"syntax|not (?:implemented|recognized)|unrecognized command|sequence of commands|"
+            r"improper|bad command|unimplemented",
+            r"service (?:is )?(?:currently |temporarily )?(?:not available|unavailable|refuse)",
+        ),
+    ),
+    # Nothing but a no of principle.
+    (
+        _P,
+        (
+            r"\bpolicy\b|prohibit|administrative|security|forbidden|not permitted|not authori[sz]ed",
+            r"(?:message|mail|e-?mail|content|connection) (?:\w+ ){0,3}(?:reject|refus|denied|"
+            r"not accepted|discarded)|mail reje(?:t|c)|banned|access denied",
+        ),
+    ),
+)
+
+# --- codes ------------------------------------------------------------------------------------
+
+# Subject and detail of enhanced codes; "" stands for any detail that has no line of its own.
+_CODES: Final[dict[int, dict[int | str, Cause]]] = {
+    0: {},
+    1: {"": _M, 1: _A, 2: _A, 3: _A, 6: _A, 7: _P, 8: _P, 9: _S, 10: _A},
+    2: {"": _M, 3: _C, 16: _M},
+    3: {"": _S, 4: _C},
+    4: {"": _S, 310: _A},  # Microsoft: the recipient's domain does not exist
+    5: {"": _S},
+    6: {"": _C},
+    # RFC 3463 and 5248 for passwords and encryption; RFC 7293 for owners that changed;
+    # Microsoft for restricted recipients (120 to 136).
+    7: {
+        "": _P,
+        **dict.fromkeys((3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 30, 54, 57, 64), _S),
+        **dict.fromkeys((2, 13, 15, 17, 18, 19, *range(120, 137)), _M),
+        16: _C,
+    },
+}
+# Basic codes that say something by themselves, whatever the stage (RFC 5321, 7504, 4954).
+_BASIC: Final[dict[int, Cause]] = {
+    **dict.fromkeys((432, 454, 500, 501, 502, 503, 504, 530, 534, 535, 538, 555), _S),
+    556: _A,  # RFC 7504: the domain takes no mail at all
+    541: _P,
+    571: _P,
+}
+# What is left, by stage: for "later", and for a final no.
+_BARE: Final[dict[Stage, tuple[Cause, Cause]]] = {
+    Stage.CONNECT: (_S, _S),
+    Stage.MAIL: (_S, _S),
+    Stage.RCPT: (_M, _M),
+    Stage.DATA: (_S, _P),
+    Stage.BODY: (_S, _P),
+    Stage.BOUNCE: (_M, _M),
+}
+# Before RCPT TO nobody was named, so nothing can be the recipient's fault.
+_UNNAMED: Final = frozenset((Stage.CONNECT, Stage.MAIL))
+
+_RULES: Final = tuple((cause, re.compile("|".join(lines))) for cause, lines in _WORDS)
+_ADDRESS: Final = re.compile(r"\S+@\S+")
+_ENHANCED: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\d)")
+_CODE: Final = re.compile(r"(?<![\d.#])([245]\d\d)(?=[ -]|$)")
+_NOISE: Final = re.compile(
+    r"(?<![\d.])(?:[245]\d\d[- ]?)?#?[245]\.\d{1,3}\.\d{1,3}(?!\.?\d):?|(?<![\d.#])[245]\d\d(?=[- ])-?"
+)
+
+
+def classify(code: int, text: str, stage: Stage) -> Refusal:
+    """Say what a refusal means.
+
+    `code` is the reply's code, and `text` its lines in one, without that code. For a bounce mail
+    `text` is its Diagnostic-Code (or Status and what else it says), and `code` may be 0, as for
+    what we say ourselves. Never raises.
+    """
+    enhanced = _ENHANCED.search(text)
+    if not code and (found := _CODE.search(text)):
+        code = int(found[1])
+    is_final = _is_final(code, enhanced)
+    words = " ".join(_NOISE.sub(" ", _ADDRESS.sub(" ", text.lower())).split())
+    cause = _by_words(words) or _by_code(code, enhanced) or _BARE[stage][is_final]
+    # A code whose two halves disagree is no evidence for anything as grave.
+    is_certain = is_final and not (enhanced and enhanced[1] == "4")
+    if cause is _A and not is_certain:
+        cause = _M
+    if stage in _UNNAMED and cause in (_A, _M):
+        cause = _S
+    return Refusal(cause, is_final)
+
+
+def _is_final(code: int, enhanced: re.Match[str] | None) -> bool:
+    if code:
+        return code >= 500
+    return enhanced is None or enhanced[1] != "4"
+
+
+def _by_words(words: str) -> Cause | None:
+    return next((cause for cause, rule in _RULES if rule.search(words)), None)
+
+
+def _by_code(code: int, enhanced: re.Match[str] | None) -> Cause | None:
+    if enhanced:
+        details = _CODES.get(int(enhanced[2]), {})
+        if cause := details.get(int(enhanced[3]), details.get("")):
+            return cause
+    return _BASIC.get(code)
