@@ -1,0 +1,173 @@
+"""What happens this second, in Redis: for the pages and the commands that people watch.
+
+Nothing is decided by it, so losing it does no harm: what is true stands in PostgreSQL. Each run
+publishes about once a second, in one round trip, into a hash of that second, which expires. Who
+watches adds up the last ten of them. Errors of Redis are said once in the log and then passed over.
+
+Hosts' clocks are compared here; one that is wrong by more than some seconds makes a rate wrong, and
+nothing else.
+"""
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+logger = logging.getLogger(__name__)
+
+ALL = 0  # instead of a campaign's id: all campaigns together
+WINDOW = 10  # seconds over which rates are taken
+FRESH = 4  # seconds; a run that has said nothing for so long no longer counts
+KEEP = WINDOW + 5  # seconds until a hash expires
+EVERY = 1.0  # seconds between two publications of one run
+TIMEOUT = 0.5  # seconds; watching is worth no more
+PATIENCE = 5.0  # seconds without a try after Redis failed
+
+_GAUGES = "waiting:"
+_RUN = "run:"  # a field that holds a run's gauges
+_AWAY = (redis.RedisError, OSError, TimeoutError)
+
+Deltas = Mapping[int, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a campaign does now. All empty when nothing runs, or Redis knows nothing."""
+
+    servers: dict[int, float] = field(default_factory=dict)  # id: mails accepted a second
+    providers: dict[str, float] = field(default_factory=dict)  # slug: mails accepted a second
+    waiting: dict[str, int] = field(default_factory=dict)  # slug: mails held for its limit
+    runs: int = 0  # worker processes that send for it
+
+    @property
+    def per_second(self) -> float:
+        """Mails accepted a second, by all servers together."""
+        return sum(self.servers.values())
+
+
+class Publisher:
+    """One run's way to those who watch."""
+
+    def __init__(self, redis_url: str) -> None:
+        """Prepare to publish to the Redis at `redis_url`. Connects at the first publication."""
+        self._redis = redis.asyncio.Redis.from_url(
+            redis_url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._run = _RUN + uuid.uuid4().hex[:12]
+        self._counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._gauges: dict[int, dict[str, int]] = {}
+        self._not_before = 0.0
+        self._has_warned = False
+
+    async def publish(self, deltas: Deltas) -> None:
+        """Add what happened since the last call, by campaign. Never raises for Redis's sake.
+
+        "server:<id>" and "provider:<slug>" count mails that were accepted; "waiting:<slug>" says
+        how many this run holds now for the limit of a provider, and replaces what it said before.
+        May be called at any pace: at most one publication a second leaves, with all since the last.
+        """
+        for campaign_id, fields in deltas.items():
+            self._gauges[campaign_id] = {}
+            for name, number in fields.items():
+                if name.startswith(_GAUGES):
+                    self._gauges[campaign_id][name.removeprefix(_GAUGES)] = number
+                else:
+                    self._counts[campaign_id][name] += number
+                    self._counts[ALL][name] += number
+        if time.monotonic() >= self._not_before:
+            await self._send()
+
+    async def close(self) -> None:
+        """Publish what is left, and close the connection."""
+        if self._counts and not self._has_warned:
+            await self._send()
+        await self._redis.aclose()
+
+    async def _send(self) -> None:
+        second = int(time.time())
+        pipe = self._redis.pipeline(transaction=False)
+        for campaign_id in {*self._gauges, *self._counts}:
+            key = _key(campaign_id, second)
+            for name, number in self._counts.get(campaign_id, {}).items():
+                if number:
+                    pipe.hincrby(key, name, number)
+            pipe.hset(key, self._run, json.dumps(self._gauges.get(campaign_id, {})))
+            pipe.expire(key, KEEP)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await pipe.execute()
+            pause = EVERY
+        except _AWAY as error:
+            pause = PATIENCE
+            if not self._has_warned:
+                logger.warning("Redis does not take what the pages show live: %s", error)
+                self._has_warned = True
+        # What Redis did not take is let go: it would show as a rate that never was.
+        self._counts.clear()
+        self._gauges.clear()
+        self._not_before = time.monotonic() + pause
+
+
+def read(redis_url: str, campaign_id: int = ALL) -> Live:
+    """Return what a campaign does now, or all together. One round trip; never raises for Redis."""
+    now = time.time()
+    seconds = range(int(now) - WINDOW, int(now) + 1)
+    try:
+        with redis.Redis.from_url(
+            redis_url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            decode_responses=True,
+        ) as client:
+            pipe = client.pipeline(transaction=False)
+            for second in seconds:
+                pipe.hgetall(_key(campaign_id, second))
+            hashes: list[dict[str, str]] = pipe.execute()
+    except _AWAY:
+        return Live()
+    return _live(dict(zip(seconds, hashes, strict=True)), now)
+
+
+def _live(hashes: Mapping[int, Mapping[str, str]], now: float) -> Live:
+    counts: dict[str, int] = defaultdict(int)
+    waiting: dict[str, int] = defaultdict(int)
+    runs: set[str] = set()
+    for second in sorted(hashes, reverse=True):
+        for name, value in hashes[second].items():
+            if not name.startswith(_RUN):
+                counts[name] += int(value)
+            elif name not in runs and now - second <= FRESH:
+                runs.add(name)
+                for slug, number in json.loads(value).items():
+                    waiting[slug] += number
+    span = max(1.0, now - min((second for second, fields in hashes.items() if fields), default=now))
+
+    def rates(kind: str) -> dict[str, float]:
+        return {
+            name.removeprefix(kind): count / span
+            for name, count in counts.items()
+            if name.startswith(kind)
+        }
+
+    return Live(
+        servers={int(key): rate for key, rate in rates("server:").items()},
+        providers=rates("provider:"),
+        waiting={slug: number for slug, number in waiting.items() if number},
+        runs=len(runs),
+    )
+
+
+def _key(campaign_id: int, second: int) -> str:
+    return f"live:{campaign_id}:{second}"
