@@ -210,6 +210,7 @@ class ConsentRecord(models.Model):
         PREFERENCES = "preferences", "Preference page"
         IMPORT = "import", "Import"
         ADMIN = "admin", "By a member of staff"
+        BOUNCE = "bounce", "A mail server: no such address"
         DEMO = "demo", "Demonstration"
 
     subscriber_id = models.BigIntegerField()
@@ -335,3 +336,21 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+
+class Departure(models.Model):
+    """Somebody has just left a list, or was suppressed or erased: whoever is sending looks again.
+
+    Written by triggers (migration 0004), so that no way of leaving can forget it; read by the
+    statement that lets a mail go out; removed after an hour. Holds a number and nothing else of
+    a person, so that it may outlive their erasure by that hour.
+    """
+
+    subscriber_id = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["subscriber_id"], name="departure_subscriber")]
+
+    def __str__(self) -> str:
+        return f"subscriber {self.subscriber_id}, {self.at:%H:%M:%S}"

@@ -1,9 +1,14 @@
 """Short signed tokens for addresses in mail. Pure: no database, no request, no clock.
 
 A token holds a few numbers and proves that we wrote them for one purpose: a click token is never
-an unsubscribe token. 16-byte keyed BLAKE2b (RFC 7693) tags; with ids below a billion a token is at
-most 40 characters. Tokens carry no expiry, because one-click unsubscription (RFC 8058) has to work
-for as long as a mail is kept; what expires looks at its own row.
+an unsubscribe token. Tags are 16 bytes of keyed BLAKE2b (RFC 7693); with ids below a billion a
+token is at most 40 characters. Tokens carry no expiry, because one-click unsubscription (RFC 8058)
+has to work for as long as a mail is kept; what expires looks at its own row.
+
+BLAKE2b makes 64 bytes for the price of 16. So a tag is a quarter of a hash: the last number's two
+lowest bits say which, and the hash is of everything else. The links of a campaign have ids that
+follow each other, so that one hash signs up to four of a mail's links. No quarter tells anything
+about another, so each tag is worth as much as one from a hash of its own.
 
 The first key signs and every key verifies, so keys rotate without breaking delivered mail.
 """
@@ -12,13 +17,14 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import b2a_base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from django.conf import settings
 
 TAG_SIZE = 16  # bytes; 128 bits, since these links never expire
 LONGEST = 80  # characters; a longer token was not made here
+_HASH_SIZE = 4 * TAG_SIZE  # bytes; the most that BLAKE2b makes
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -39,43 +45,64 @@ class Signer:
     What they share is hashed once, which makes a token four times as cheap as `sign` does.
     """
 
-    __slots__ = ("_head", "_state")
+    __slots__ = ("_head", "_size", "_state")
 
     def __init__(self, purpose: str, *first: int, size: int = TAG_SIZE) -> None:
         name, key = _keys(tuple(settings.TRACKING_KEYS))[0]
         self._head = bytes((name,)) + b"".join(map(varint, first))
-        self._state = _hash(key, purpose, self._head, size)
+        self._state = _hash(key, purpose, self._head)
+        self._size = size
 
     def sign(self, *rest: int) -> str:
-        """Return the token of the first numbers and `rest`."""
-        return self.sign_packed(b"".join(map(varint, rest)))
-
-    def sign_packed(self, rest: bytes) -> str:
-        """Return the token for numbers that `varint` has packed already."""
-        return b2a_base64(self.raw(rest), newline=False).translate(_URL_SAFE, b"=").decode()
-
-    def sign_each(self, shared: bytes, rests: Sequence[bytes]) -> list[str]:
-        """Return a token for each of `rests` behind what they share, all packed."""
-        begun = self._state.copy()
-        begun.update(shared)
-        head, copy, tokens = self._head + shared, begun.copy, []
-        for rest in rests:
-            state = copy()
-            state.update(rest)
-            encoded = b2a_base64(head + rest + state.digest(), newline=False)
-            tokens.append(encoded.translate(_URL_SAFE, b"=").decode())
-        return tokens
+        """Return the token of the first numbers and `rest`, which is at least one number."""
+        [token] = spell([self.raw(b"".join(map(varint, rest)))])
+        return token.decode()
 
     def raw(self, rest: bytes) -> bytes:
-        """Return the bytes of the token for packed numbers, to be spelt in another way."""
+        """Return the bytes of the token for `rest`, packed by `varint` already: see `spell`."""
+        hashed, quarter = _split(rest)
         state = self._state.copy()
-        state.update(rest)
-        return self._head + rest + state.digest()
+        state.update(hashed)
+        start = quarter * TAG_SIZE
+        return self._head + rest + state.digest()[start : start + self._size]
+
+    def raw_each(self, shared: bytes, lasts: "Lasts") -> list[bytes]:
+        """Return the bytes of a token for each of `lasts` behind what they share, packed."""
+        begun = self._state.copy()
+        begun.update(shared)
+        copy, tags = begun.copy, b""
+        for hashed in lasts.hashed:
+            state = copy()
+            state.update(hashed)
+            tags += state.digest()
+        head = self._head + shared
+        return [head + packed + tags[start:end] for packed, start, end in lasts.places]
+
+
+class Lasts:
+    """Last numbers of tokens that are made together, and where each finds its tag."""
+
+    __slots__ = ("hashed", "places")
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        packs = [varint(number) for number in numbers]
+        self.hashed = list(dict.fromkeys(_split(packed)[0] for packed in packs))
+        self.places = [self._place(packed) for packed in packs]
+
+    def _place(self, packed: bytes) -> tuple[bytes, int, int]:
+        hashed, quarter = _split(packed)
+        start = self.hashed.index(hashed) * _HASH_SIZE + quarter * TAG_SIZE
+        return packed, start, start + TAG_SIZE
+
+
+def spell(raws: Iterable[bytes]) -> list[bytes]:
+    """Return tokens as they stand in addresses, from their bytes: base64url (RFC 4648, 5)."""
+    return b"".join(map(b2a_base64, raws)).translate(_URL_SAFE, b"=").split()
 
 
 def sign(purpose: str, *numbers: int) -> str:
     """Return the token of `numbers` (each >= 0) for `purpose` (at most 16 ASCII characters)."""
-    return Signer(purpose, *numbers).sign()
+    return Signer(purpose).sign(*numbers)
 
 
 def read(purpose: str, token: str, count: int) -> tuple[int, ...]:
@@ -86,16 +113,33 @@ def read(purpose: str, token: str, count: int) -> tuple[int, ...]:
 def verify(purpose: str, raw: bytes, count: int, *, size: int = TAG_SIZE) -> tuple[int, ...]:
     """Return the numbers in a token's bytes. Raises BadToken when they are not ours."""
     body, tag = raw[:-size], raw[-size:]
+    named, packed = body[:1], body[1:]
+    if not packed:
+        raise BadToken
+    hashed, quarter = _split(packed)
+    start = quarter * TAG_SIZE
     for name, key in _keys(tuple(settings.TRACKING_KEYS)):
-        if body[:1] == bytes((name,)) and hmac.compare_digest(
-            tag, _hash(key, purpose, body, size).digest()
+        if named == bytes((name,)) and hmac.compare_digest(
+            tag, _hash(key, purpose, named + hashed).digest()[start : start + size]
         ):
-            return _numbers(body[1:], count)
+            return _numbers(packed, count)
     raise BadToken
 
 
-def _hash(key: bytes, purpose: str, body: bytes, size: int) -> "hashlib.blake2b":
-    return hashlib.blake2b(body, digest_size=size, key=key, person=purpose.encode())
+def _hash(key: bytes, purpose: str, body: bytes) -> "hashlib.blake2b":
+    return hashlib.blake2b(body, digest_size=_HASH_SIZE, key=key, person=purpose.encode())
+
+
+def _split(packed: bytes) -> tuple[bytes, int]:
+    """Return what is hashed of packed numbers, and which quarter of the hash is the tag.
+
+    Bytes as they came, not numbers made anew: a number has one spelling only.
+    """
+    start = len(packed) - 1
+    while start and packed[start - 1] & 0x80:
+        start -= 1
+    first = packed[start]
+    return packed[:start] + bytes((first & ~3,)) + packed[start + 1 :], first & 3
 
 
 def _decode(token: str) -> bytes:
