@@ -57,8 +57,14 @@ _WHO = (
     r"inbox|(?:e-?mail )?address(?:es)?|alias|subscriber|customer|destinataire|adresse|"
     r"empf[aä]nger|benutzer|local part)\b"
 )
-_NEAR = r"\W{1,4}(?:[^\s.;]+\s+){0,7}?"  # up to seven words of the same sentence
+_NEAR = r"\W{1,4}(?:[^\s.;:]+\s+){0,7}?"  # up to seven words of the same sentence
+_NOW = r"(?:has been|is|was|are|temporarily|currently|permanently)"
 _IS_NOT = r"(?:is|was|are|does|do|has|have|been|could|can|did)(?: ?n[o']t|n't|not)"
+# What agrees with an enhanced code that says that there is, or was, such a mailbox (X.2.x).
+_GONE = (
+    rf"{_WHO}{_NEAR}(?:inactive|deactivated|discontinued|deleted|closed|expired|removed|"
+    r"terminated|cancell?ed|has moved)"
+)
 
 _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
     # Words that look as if they were about the sender, and are not.
@@ -67,11 +73,19 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
         (
             r"gr[ae]y-?\s?list|postgrey",
             rf"{_WHO} .{{0,50}}(?:is )?receiving (?:mail|messages|e-?mails?) (?:at|too)",  # Gmail
-            rf"{_WHO}{_NEAR}(?:temporarily )?(?:blocked|suspended|locked|frozen|quarantined)\b",
-            r"permission to post|resolver\.rst\.|restrictedtorecipients",  # groups, Exchange
-            r"not in the recipient'?s allowed|(?:refused|rejected) (?:due to|by) recipient",
+            rf"{_WHO} (?:{_NOW} )*(?:blocked|suspended|locked|frozen|quarantined)\b",
+            r"(?:refused|rejected) (?:due to|by) recipient|recipient limits? exceeded",
+            # Programs that deliver into a mailbox.
+            r"(?:couldn't|can't|cannot|could not|unable to) (?:create|open|lock|write|append)",
+        ),
+    ),
+    # Closed circles: the address is right, and we are not among those who may write to it.
+    (
+        _P,
+        (
+            r"permission to post|groups\.google\.com|resolver\.rst\.|restrictedtorecipients",
+            r"not in the recipient'?s allowed|"
             r"only accepts? (?:mail|messages|e-?mails?) from (?:its|members|people|certain|speci)",
-            r"recipient limits? exceeded",  # Proton
         ),
     ),
     (
@@ -81,10 +95,11 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"^recipient address rejected: access denied.*(?:\[as\(|outlook\.com|aka\.ms|$)",
         ),
     ),
-    # Our account with a relay, and what we say to it.
+    # The way to the server; then our account with a relay, and what we say to it.
     (
         _S,
         (
+            r"lost connection|connection timed? ?out|failed connect|envelope expired",
             r"\brelay(?:ing)?\b.{0,30}\b(?:denied|prohibited|not|forbidden|rejected|disallowed)",
             r"(?:unable to|cannot|can't|not (?:permitted|allowed|authorized) to|do not|don't|no|"
             r"denied|refuse to|attempted) relay",
@@ -105,7 +120,8 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"spamhaus|spamcop|barracuda(?:central| reputation)|sorbs\.net|abuseat|uceprotect|"
             r"surbl|uribl|invaluement|senderscore|cloudmark|spamrats|hostkarma|ipcheck\.proofpoint",
             r"\b(?:dns|r|u|uri)?[bw]ls?\b|\bd?nsbl|(?:black|block|deny|reject)[- ]?list|"
-            r"\blisted (?:at|by|in|on)\b|delist|postmaster\.(?:gmx|web)\.\S*c=(?:rdns|bip|bl|hn)",
+            r"(?<!not )\blisted (?:at|by|in|on)\b|delist|"
+            r"postmaster\.(?:gmx|web)\.\S*c=(?:rdns|bip|bl)",
             r"reputation|\bblock(?:ed|s|ing)?\b|_blocked|\bbann?ed\b|\bblackhole",
             r"\bspf\b|\bdkim\b|\bdmarc\b|\barc\b|sender policy|sender[- ]?id|unauthenticated|"
             r"authentication (?:information|results?|level|checks?|fail)|anti-?spoof|spoof",
@@ -114,9 +130,9 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"mismatch(?:es)? client ip|no valid hostname|dynamic ip",
             r"\bsenders?\b.{0,80}\b(?:reject|denied|refus|not|unknown|invalid|verif|prohibit|"
             r"unauthori|bad|mismatch|identity)|(?:reject|refus|denied|invalid|unknown|verify|"
-            r"verifying|bad|domain of) .{0,20}\bsender\b|badmailfrom|return[- ]?path",
-            r"verification failed for|mail from (?:domain|ip|address|.{0,40} reject)|"
-            r"from (?:address|header|domain)|identities failed the check",
+            r"verifying|bad|domain of|unrout\w+) .{0,20}\bsender\b|badmailfrom|return[- ]?path",
+            r"verification failed for|(?:after|reply to|to) mail from|"
+            r"mail from (?:domain|ip|address|.{0,40} reject)|from (?:address|header|domain)|identities failed the check",
         ),
     ),
     # How much, how fast, and what for.
@@ -168,8 +184,7 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"known|valid|listed|recogni[sz]ed|be found|a known|a valid|registered|active)|"
             r"not (?:exist|found|known|valid|listed|recogni[sz]ed|here|registered|our)|"
             r"no longer|non-?exist|doesn'?t exist|no existe|n'existe)",
-            rf"{_WHO}{_NEAR}(?:inactive|deactivated|discontinued|deleted|closed|expired|removed|"
-            r"terminated|cancell?ed|unavailable or|has moved)",
+            _GONE,
             r"no mailbox here|not our customer|not listed in|n[o']t have an? \S* ?account|"
             r"no account|nosuchuser|is not a registered|name is not recogni[sz]ed|mailbox not",
             r"recip(?:ient)?notfound|unrouteable|no such (?:person|name|id)|who are you looking",
@@ -177,6 +192,7 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"\b(?:host|domain)(?:name| name)?\b.{0,20}(?:unknown|not found|not exist|n't exist|"
             r"invalid|not reachable)|(?:unknown|no such|invalid) (?:host|domain)|nxdomain",
             r"null ?mx|mx .{0,30}length 0|find (?:a|any) mail exchanger|no mail exchanger|"
+            r"indicated no smtp service|"
             r"(?:n't|not) (?:accept|receive) (?:any )?e?-?mail\b",
             r"mailbox unavailable.{0,20}\(s\d{8,}\)|history of bouncing|previously bounced",
         ),
@@ -185,8 +201,8 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
     (
         _C,
         (
-            r"message.{0,30}(?:too (?:large|big|long)|size)|size.{0,20}(?:exceed|limit)|"
-            r"(?:exceed|maximum).{0,30}\bsize|databytes|too large|line too long|lines? longer",
+            r"message.{0,30}(?:too (?:large|big)|size)|message (?:is )?too long|"
+            r"size.{0,20}(?:exceed|limit)|(?:exceed|maximum).{0,30}\bsize|databytes|too large|line too long|lines? longer",
             r"8-?bit|smtputf8|non-?ascii|\bbare [cln]|encoding|malformed|missing .{0,20}header|"
             r"invalid header|duplicate|multiple .{0,20}(?:address|header|from)|rfc ?-?5322|"
             r"rfc ?-?2822|not (?:rfc|compliant)|attachment|message-id",
@@ -210,7 +226,8 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
     (
         _P,
         (
-            r"\bpolicy\b|prohibit|administrative|security|forbidden|not permitted|not authori[sz]ed",
+            r"\bpolicy\b|prohibit|administrative|security|forbidden|"
+            r"not (?:permitted|authori[sz]ed)",
             r"(?:message|mail|e-?mail|content|connection) (?:\w+ ){0,3}(?:reject|refus|denied|"
             r"not accepted|discarded)|mail reje(?:t|c)|banned|access denied",
         ),
@@ -257,12 +274,15 @@ _BARE: Final[dict[Stage, tuple[Cause, Cause]]] = {
 _UNNAMED: Final = frozenset((Stage.CONNECT, Stage.MAIL))
 
 _RULES: Final = tuple((cause, re.compile("|".join(lines))) for cause, lines in _WORDS)
-_ADDRESS: Final = re.compile(r"\S+@\S+")
+_ADDRESS: Final = re.compile(r"<?[^\s<>()\[\]:;,'\"]+@[^\s<>()\[\]:;,'\"]+>?")
 _ENHANCED: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\d)")
 _CODE: Final = re.compile(r"(?<![\d.#])([245]\d\d)(?=[ -]|$)")
+# Codes, which stand in front of every line; and what Cisco's servers say of any refusal to RCPT.
 _NOISE: Final = re.compile(
-    r"(?<![\d.])(?:[245]\d\d[- ]?)?#?[245]\.\d{1,3}\.\d{1,3}(?!\.?\d):?|(?<![\d.#])[245]\d\d(?=[- ])-?"
+    r"(?<![\d.])(?:[245]\d\d[- ]?)?#?[245]\.\d{1,3}\.\d{1,3}(?!\.?\d):?"
+    r"|(?<![\d.#])[245]\d\d(?=[- ])-?|unknown address error"
 )
+_IS_GONE: Final = re.compile(_GONE)
 
 
 def classify(code: int, text: str, stage: Stage) -> Refusal:
@@ -272,34 +292,44 @@ def classify(code: int, text: str, stage: Stage) -> Refusal:
     `text` is its Diagnostic-Code (or Status and what else it says), and `code` may be 0, as for
     what we say ourselves. Never raises.
     """
-    enhanced = _ENHANCED.search(text)
+    enhanced = _enhanced(text)
     if not code and (found := _CODE.search(text)):
         code = int(found[1])
-    is_final = _is_final(code, enhanced)
+    is_final = code >= 500 if code else enhanced[:1] != "4"
     words = " ".join(_NOISE.sub(" ", _ADDRESS.sub(" ", text.lower())).split())
     cause = _by_words(words) or _by_code(code, enhanced) or _BARE[stage][is_final]
-    # A code whose two halves disagree is no evidence for anything as grave.
-    is_certain = is_final and not (enhanced and enhanced[1] == "4")
-    if cause is _A and not is_certain:
+    if cause is _A and not (is_final and _agrees(enhanced, words)):
         cause = _M
     if stage in _UNNAMED and cause in (_A, _M):
         cause = _S
     return Refusal(cause, is_final)
 
 
-def _is_final(code: int, enhanced: re.Match[str] | None) -> bool:
-    if code:
-        return code >= 500
-    return enhanced is None or enhanced[1] != "4"
+def _enhanced(text: str) -> str:
+    """Return the enhanced code that says most; one that ends in 0 says nearly nothing."""
+    codes = [match[0] for match in _ENHANCED.finditer(text)]
+    return next((code for code in codes if not code.endswith(".0")), codes[0] if codes else "")
+
+
+def _agrees(enhanced: str, words: str) -> bool:
+    """Whether the enhanced code leaves room for an address that does not exist.
+
+    A code that says "later", or that the mailbox exists (X.2.x: some servers put a reader's own
+    filter into the words "user unknown"), makes the evidence too weak for something so grave.
+    """
+    if enhanced.startswith("4."):
+        return False
+    return not enhanced.startswith("5.2.") or bool(_IS_GONE.search(words))
 
 
 def _by_words(words: str) -> Cause | None:
     return next((cause for cause, rule in _RULES if rule.search(words)), None)
 
 
-def _by_code(code: int, enhanced: re.Match[str] | None) -> Cause | None:
+def _by_code(code: int, enhanced: str) -> Cause | None:
     if enhanced:
-        details = _CODES.get(int(enhanced[2]), {})
-        if cause := details.get(int(enhanced[3]), details.get("")):
+        subject, detail = map(int, enhanced.split(".")[1:])
+        details = _CODES.get(subject, {})
+        if cause := details.get(detail, details.get("")):
             return cause
     return _BASIC.get(code)
