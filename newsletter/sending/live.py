@@ -14,7 +14,7 @@ import logging
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import redis
@@ -32,11 +32,12 @@ EVERY = 1.0  # seconds between two publications of one run
 TIMEOUT = 0.5  # seconds; watching is worth no more
 PATIENCE = 5.0  # seconds without a try after Redis failed
 
-_GAUGES = "waiting:"
+_WAITING = "waiting:"
+_LIMITED = "limited:"
 _RUN = "run:"  # a field that holds a run's gauges
 _AWAY = (redis.RedisError, OSError, TimeoutError)
 
-Deltas = Mapping[int, Mapping[str, int]]
+Deltas = Mapping[int, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Live:
     servers: dict[int, float] = field(default_factory=dict)  # id: mails accepted a second
     providers: dict[str, float] = field(default_factory=dict)  # slug: mails accepted a second
     waiting: dict[str, int] = field(default_factory=dict)  # slug: mails held for its limit
+    # "server:<id>" or "provider:<slug>": when its limit lets more through, in seconds since 1970
+    limited: dict[str, float] = field(default_factory=dict)
     runs: int = 0  # worker processes that send for it
 
     @property
@@ -67,25 +70,27 @@ class Publisher:
         )
         self._run = _RUN + uuid.uuid4().hex[:12]
         self._counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self._gauges: dict[int, dict[str, int]] = {}
+        self._gauges: dict[int, dict[str, float]] = {}
         self._not_before = 0.0
         self._has_warned = False
 
     async def publish(self, deltas: Deltas) -> None:
         """Add what happened since the last call, by campaign. Never raises for Redis's sake.
 
-        "server:<id>" and "provider:<slug>" count mails that were accepted; "waiting:<slug>" says
-        how many this run holds now for the limit of a provider, and replaces what it said before.
-        May be called at any pace: at most one publication a second leaves, with all since the last.
+        "server:<id>" and "provider:<slug>" count mails that were accepted. Two more replace what
+        this run said before: "waiting:<slug>", how many mails it holds now for the limit of a
+        provider; and "limited:server:<id>" or "limited:provider:<slug>", in how many seconds that
+        limit lets more through. May be called at any pace: at most one publication a second leaves,
+        with all since the last.
         """
         for campaign_id, fields in deltas.items():
             self._gauges[campaign_id] = {}
             for name, number in fields.items():
-                if name.startswith(_GAUGES):
-                    self._gauges[campaign_id][name.removeprefix(_GAUGES)] = number
+                if name.startswith((_WAITING, _LIMITED)):
+                    self._gauges[campaign_id][name] = number
                 else:
-                    self._counts[campaign_id][name] += number
-                    self._counts[ALL][name] += number
+                    self._counts[campaign_id][name] += int(number)
+                    self._counts[ALL][name] += int(number)
         if time.monotonic() >= self._not_before:
             await self._send()
 
@@ -142,31 +147,44 @@ def read(redis_url: str, campaign_id: int = ALL) -> Live:
 
 def _live(hashes: Mapping[int, Mapping[str, str]], now: float) -> Live:
     counts: dict[str, int] = defaultdict(int)
-    waiting: dict[str, int] = defaultdict(int)
-    runs: set[str] = set()
-    for second in sorted(hashes, reverse=True):
-        for name, value in hashes[second].items():
-            if not name.startswith(_RUN):
+    gauges: dict[str, tuple[int, dict[str, float]]] = {}  # the newest of each run, and its second
+    for second, fields in sorted(hashes.items()):
+        for name, value in fields.items():
+            if name.startswith(_RUN):
+                gauges[name] = second, json.loads(value)
+            else:
                 counts[name] += int(value)
-            elif name not in runs and now - second <= FRESH:
-                runs.add(name)
-                for slug, number in json.loads(value).items():
-                    waiting[slug] += number
-    span = max(1.0, now - min((second for second, fields in hashes.items() if fields), default=now))
+    fresh = [each for each in gauges.values() if now - each[0] <= FRESH]
+    waiting, limited = _gauges(fresh)
+    begun = min((second for second, fields in hashes.items() if fields), default=now)
+    span = max(1.0, now - begun)
 
     def rates(kind: str) -> dict[str, float]:
-        return {
-            name.removeprefix(kind): count / span
-            for name, count in counts.items()
-            if name.startswith(kind)
-        }
+        chosen = {name: count for name, count in counts.items() if name.startswith(kind)}
+        return {name.removeprefix(kind): count / span for name, count in chosen.items()}
 
     return Live(
         servers={int(key): rate for key, rate in rates("server:").items()},
         providers=rates("provider:"),
         waiting={slug: number for slug, number in waiting.items() if number},
-        runs=len(runs),
+        limited={what: until for what, until in limited.items() if until > now},
+        runs=len(fresh),
     )
+
+
+def _gauges(
+    runs: Iterable[tuple[int, Mapping[str, float]]],
+) -> tuple[dict[str, int], dict[str, float]]:
+    waiting: dict[str, int] = defaultdict(int)
+    limited: dict[str, float] = defaultdict(float)
+    for second, values in runs:
+        for name, number in values.items():
+            if name.startswith(_WAITING):
+                waiting[name.removeprefix(_WAITING)] += int(number)
+            else:
+                what = name.removeprefix(_LIMITED)
+                limited[what] = max(limited[what], second + number)
+    return waiting, limited
 
 
 def _key(campaign_id: int, second: int) -> str:
