@@ -88,6 +88,16 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"only accepts? (?:mail|messages|e-?mails?) from (?:its|members|people|certain|speci)",
         ),
     ),
+    (_C, (r"message size exceeds",)),
+    # Closed circles: the address is right, and we are not among those who may write to it.
+    (
+        _P,
+        (
+            r"permission to post|groups\.google\.com|resolver\.rst\.|restrictedtorecipients",
+            r"not in the recipient'?s allowed|"
+            r"only accepts? (?:mail|messages|e-?mails?) from (?:its|members|people|certain|speci)",
+        ),
+    ),
     (
         _A,
         (
@@ -132,7 +142,8 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"unauthori|bad|mismatch|identity)|(?:reject|refus|denied|invalid|unknown|verify|"
             r"verifying|bad|domain of|unrout\w+) .{0,20}\bsender\b|badmailfrom|return[- ]?path",
             r"verification failed for|(?:after|reply to|to) mail from|"
-            r"mail from (?:domain|ip|address|.{0,40} reject)|from (?:address|header|domain)|identities failed the check",
+            r"mail from (?:domain|ip|address|.{0,40} reject)|from (?:address|header|domain)|"
+            r"identities failed the check|(?:your|this|sending|source|client) ip\b",
         ),
     ),
     # How much, how fast, and what for.
@@ -202,7 +213,8 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
         _C,
         (
             r"message.{0,30}(?:too (?:large|big)|size)|message (?:is )?too long|"
-            r"size.{0,20}(?:exceed|limit)|(?:exceed|maximum).{0,30}\bsize|databytes|too large|line too long|lines? longer",
+            r"size.{0,20}(?:exceed|limit)|(?:exceed|maximum).{0,30}\bsize|databytes|too large|"
+            r"line too long|lines? longer",
             r"8-?bit|smtputf8|non-?ascii|\bbare [cln]|encoding|malformed|missing .{0,20}header|"
             r"invalid header|duplicate|multiple .{0,20}(?:address|header|from)|rfc ?-?5322|"
             r"rfc ?-?2822|not (?:rfc|compliant)|attachment|message-id",
@@ -222,34 +234,34 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"service (?:is )?(?:currently |temporarily )?(?:not available|unavailable|refuse)",
         ),
     ),
-    # Nothing but a no of principle.
-    (
-        _P,
-        (
-            r"\bpolicy\b|prohibit|administrative|security|forbidden|"
-            r"not (?:permitted|authori[sz]ed)",
-            r"(?:message|mail|e-?mail|content|connection) (?:\w+ ){0,3}(?:reject|refus|denied|"
-            r"not accepted|discarded)|mail reje(?:t|c)|banned|access denied",
-        ),
-    ),
+)
+# Nothing but a no of principle; asked after the enhanced code.
+_NO: Final = re.compile(
+    r"\bpolicy\b|prohibit|administrative|security|forbidden|not (?:permitted|authori[sz]ed)|"
+    r"(?:message|mail|e-?mail|content|connection) (?:\w+ ){0,3}(?:reject|refus|denied|"
+    r"not accepted|discarded)|mail reje(?:t|c)|access denied"
+)
+# Microsoft's directory has nobody of this name. The words alone are Postfix's for any rule.
+_NOT_IN_DIRECTORY: Final = re.compile(
+    r"\b5\.4\.1\b.{0,300}recipient address rejected: access denied"
 )
 
 # --- codes ------------------------------------------------------------------------------------
 
 # Subject and detail of enhanced codes; "" stands for any detail that has no line of its own.
-_CODES: Final[dict[int, dict[int | str, Cause]]] = {
+_CODES: Final[dict[int, dict[int | str, Cause | None]]] = {
     0: {},
     1: {"": _M, 1: _A, 2: _A, 3: _A, 6: _A, 7: _P, 8: _P, 9: _S, 10: _A},
     2: {"": _M, 3: _C, 16: _M},
     3: {"": _S, 4: _C},
     4: {"": _S, 310: _A},  # Microsoft: the recipient's domain does not exist
-    5: {"": _S},
+    5: {"": _S, 0: None},  # used by Microsoft and Orange for anything
     6: {"": _C},
     # RFC 3463 and 5248 for passwords and encryption; RFC 7293 for owners that changed;
     # Microsoft for restricted recipients (120 to 136).
     7: {
         "": _P,
-        **dict.fromkeys((3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 30, 54, 57, 64), _S),
+        **dict.fromkeys((3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 30, 54, 57, 64, 139), _S),
         **dict.fromkeys((2, 13, 15, 17, 18, 19, *range(120, 137)), _M),
         16: _C,
     },
@@ -292,12 +304,13 @@ def classify(code: int, text: str, stage: Stage) -> Refusal:
     `text` is its Diagnostic-Code (or Status and what else it says), and `code` may be 0, as for
     what we say ourselves. Never raises.
     """
+    text = text.lower()
     enhanced = _enhanced(text)
     if not code and (found := _CODE.search(text)):
         code = int(found[1])
     is_final = code >= 500 if code else enhanced[:1] != "4"
-    words = " ".join(_NOISE.sub(" ", _ADDRESS.sub(" ", text.lower())).split())
-    cause = _by_words(words) or _by_code(code, enhanced) or _BARE[stage][is_final]
+    words = " ".join(_NOISE.sub(" ", _ADDRESS.sub(" ", text)).split())
+    cause = _by_words(text, words) or _by_codes(code, enhanced, words) or _BARE[stage][is_final]
     if cause is _A and not (is_final and _agrees(enhanced, words)):
         cause = _M
     if stage in _UNNAMED and cause in (_A, _M):
@@ -322,14 +335,16 @@ def _agrees(enhanced: str, words: str) -> bool:
     return not enhanced.startswith("5.2.") or bool(_IS_GONE.search(words))
 
 
-def _by_words(words: str) -> Cause | None:
+def _by_words(text: str, words: str) -> Cause | None:
+    if _NOT_IN_DIRECTORY.search(text):
+        return _A
     return next((cause for cause, rule in _RULES if rule.search(words)), None)
 
 
-def _by_code(code: int, enhanced: str) -> Cause | None:
+def _by_codes(code: int, enhanced: str, words: str) -> Cause | None:
     if enhanced:
         subject, detail = map(int, enhanced.split(".")[1:])
         details = _CODES.get(subject, {})
         if cause := details.get(detail, details.get("")):
             return cause
-    return _BASIC.get(code)
+    return _P if _NO.search(words) else _BASIC.get(code)
