@@ -4,6 +4,6 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 \
 	$(HOME)/.pyenv/versions/*/bin/python /usr/bin/python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: run test check services bench manage setup
-run test check services bench manage setup:
+.PHONY: run test check services bench chaos manage setup
+run test check services bench chaos manage setup:
 	@$(or $(PYTHON),python3) scripts/bootstrap.py $@ $(ARGS)
