@@ -6,20 +6,26 @@ from django.db import connection
 
 from newsletter.models import Campaign
 
+# Who is sent to again is counted in a second batch, whose counters begin below nought, so that the
+# outcome of before no longer counts: the audience is size - taken_back.
+#
 # The rate spreads what a batch has done evenly over the time that it was held, and looks at the
 # last ten seconds of that. Batches claimed a second time count what they did before, so they don't
 # count here.
 _SUMS = """
     WITH spans AS (
-        SELECT size, sent, failed, skipped, in_doubt, claimed_at AS begun,
+        SELECT size - taken_back AS people, sent, failed, skipped, in_doubt, state,
+               greatest(0, sent + failed + taken_back) AS done, claimed_at AS begun,
                CASE WHEN fence > 1 THEN claimed_at
                     WHEN state = 'claimed' THEN statement_timestamp() ELSE done_at END AS ended
         FROM newsletter_batch
         WHERE campaign_id = %s
     )
-    SELECT coalesce(sum(size), 0), coalesce(sum(sent), 0), coalesce(sum(failed), 0),
+    SELECT coalesce(sum(people), 0), coalesce(sum(sent), 0), coalesce(sum(failed), 0),
            coalesce(sum(skipped), 0), coalesce(sum(in_doubt), 0),
-           coalesce(sum((sent + failed) * greatest(
+           coalesce(sum(people - sent - failed - skipped - in_doubt)
+                    FILTER (WHERE state = 'set_aside'), 0),
+           coalesce(sum(done * greatest(
                0, extract(epoch FROM ended
                           - greatest(begun, statement_timestamp() - interval '10 seconds'))
            ) / nullif(extract(epoch FROM ended - begun), 0)), 0),
@@ -40,6 +46,7 @@ class Progress:
     state: str  # a Campaign.Status
     waiting_reason: str  # why nothing moves; empty when something does, or need not
     per_second: float  # mails, over the last ten seconds
+    set_aside: int = 0  # of those pending, in batches that stopped their workers too often
 
     @property
     def pending(self) -> int:
@@ -54,17 +61,23 @@ class Progress:
 
 def progress(campaign_id: int) -> Progress:
     """Return where a campaign stands now. One query over its batches."""
-    campaign = Campaign.objects.get(id=campaign_id)
+    return progress_of(Campaign.objects.get(id=campaign_id))
+
+
+def progress_of(campaign: Campaign) -> Progress:
+    """Return the same for a campaign that was just read."""
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS, [campaign_id])
-        audience, sent, failed, skipped, in_doubt, recent, seconds = cursor.fetchone() or (0,) * 7
+        cursor.execute(_SUMS, [campaign.pk])
+        *sums, recent, seconds = cursor.fetchone() or (0,) * 8
+    audience, sent, failed, skipped, in_doubt, set_aside = map(int, sums)
     is_running = campaign.status == Campaign.Status.RUNNING
     return Progress(
-        audience=int(audience),
-        sent=int(sent),
-        failed=int(failed),
-        skipped=int(skipped),
-        in_doubt=int(in_doubt),
+        audience=audience,
+        sent=sent,
+        failed=failed,
+        skipped=skipped,
+        in_doubt=in_doubt,
+        set_aside=set_aside,
         state=campaign.status,
         waiting_reason=campaign.waiting_reason,
         per_second=float(recent) / max(1.0, float(seconds or 0)) if is_running else 0.0,

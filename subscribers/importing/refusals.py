@@ -43,11 +43,11 @@ def append(path: Path, size: int, header: tuple[str, ...], refusals: Iterable[Re
     writer = csv.writer(text)
     if size == 0:
         text.write("\ufeff")  # else Excel takes it for Windows-1252
-        writer.writerow([*REFUSED_HEADER, *map(_harmless, header)])
+        writer.writerow([*REFUSED_HEADER, *map(harmless, header)])
     before = text.tell()
     for refusal in refusals:
         line, cells, _ = refusal.row
-        writer.writerow([line, refusal.reason, *(_harmless(cell[:KEPT]) for cell in cells)])
+        writer.writerow([line, refusal.reason, *(harmless(cell[:KEPT]) for cell in cells)])
     if text.tell() == before:
         return size
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,6 @@ def append(path: Path, size: int, header: tuple[str, ...], refusals: Iterable[Re
         return file.tell()
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """Keep a spreadsheet from running a cell. The apostrophe is what it shows as plain text."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell.replace("\0", "\ufffd")
