@@ -239,6 +239,6 @@ def lines() -> Iterator[tuple[Cause, Stage, int, str]]:
             yield Cause(cause), Stage[stage], int(code) if has_code else 0, text
 
 
-@pytest.mark.parametrize(("cause", "stage", "code", "text"), lines())
+@pytest.mark.parametrize(("cause", "stage", "code", "text"), list(lines()))
 def test_real_texts(cause, stage, code, text):
     assert classify(code, text, stage).cause is cause
