@@ -1,25 +1,36 @@
-"""Run the benchmarks: `make bench` runs all, `make bench ARGS=sending` one.
+"""Run the benchmarks: `make bench` runs all, `make bench-sending` one.
+
+    python -m benchmarks [NAME ...]
+    python -m benchmarks sending [LEG ...] [--quick] [--rounds N]
 
 Each prints ratios against a reference that is measured in the same run, because machines are noisy
-and a rate alone says little.
+and a rate alone says little. Each runs in a process of its own, so that none inherits the settings,
+the memory or the rubbish of the one before.
 """
 
-import argparse
-import importlib
 import os
+import subprocess
+import sys
+from itertools import takewhile
 
 NAMES = ("composing", "sending", "tracking", "importing")
+WITH_ARGUMENTS = {"sending"}
 
 
-def main() -> None:
-    """Run the benchmarks that the command line names, or all of them."""
+def main(arguments: list[str]) -> int:
+    """Run the benchmarks that the arguments name, or all of them. Returns 1 when one failed."""
+    names = list(takewhile(NAMES.__contains__, arguments))
+    rest = arguments[len(names) :]
+    if rest and not (len(names) == 1 and names[0] in WITH_ARGUMENTS):
+        print(__doc__, f"The benchmarks are {', '.join(NAMES)}.", sep="\n", file=sys.stderr)
+        return 2
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all when left out")
-    for name in parser.parse_args().names or NAMES:
+    codes = []
+    for name in names or NAMES:
         print(f"\n== {name} ==", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main()
+        codes.append(subprocess.call([sys.executable, "-m", f"benchmarks.{name}", *rest]))
+    return int(any(codes))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

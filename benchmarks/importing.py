@@ -120,3 +120,7 @@ def _import(path: Path, folder: str, *, fresh: bool = True) -> float:
 def _peak() -> int:
     """Return the most memory this process ever held, in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

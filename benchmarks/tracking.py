@@ -374,3 +374,7 @@ def _milliseconds(text: str) -> float:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as opened:
         return int(opened.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
