@@ -16,7 +16,10 @@ qmail, Courier, OpenSMTPD and Dovecot.
 
 import re
 from enum import Enum, StrEnum, auto
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+LONGEST = 2_000  # characters that are read of a text
 
 
 class Cause(StrEnum):
@@ -304,7 +307,7 @@ def classify(code: int, text: str, stage: Stage) -> Refusal:
     `text` is its Diagnostic-Code (or Status and what else it says), and `code` may be 0, as for
     what we say ourselves. Never raises.
     """
-    text = text.lower()
+    text = text[:LONGEST].lower()
     enhanced = _enhanced(text)
     if not code and (found := _CODE.search(text)):
         code = int(found[1])
@@ -336,8 +339,11 @@ def _agrees(enhanced: str, words: str) -> bool:
 
 
 def _by_words(text: str, words: str) -> Cause | None:
-    if _NOT_IN_DIRECTORY.search(text):
-        return _A
+    return _A if _NOT_IN_DIRECTORY.search(text) else _by_rules(words)
+
+
+@lru_cache(maxsize=4_096)  # a server that refuses says the same to many
+def _by_rules(words: str) -> Cause | None:
     return next((cause for cause, rule in _RULES if rule.search(words)), None)
 
 
