@@ -26,7 +26,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 LINE = 76  # characters; RFC 5322 would like 78
@@ -102,6 +102,18 @@ def load(domain: str, selector: str, pem: str) -> Key:
     if not isinstance(private, PrivateKey):
         raise BadKey("DKIM knows RSA and Ed25519 keys only.")
     return Key(domain, selector, private)
+
+
+def public(private: PrivateKey) -> str:
+    """Return the public part as the p= of a DNS record has it (RFC 6376, RFC 8463): base64."""
+    key = private.public_key()
+    if isinstance(key, RSAPublicKey):
+        raw = key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    else:
+        raw = key.public_bytes_raw()
+    return b64encode(raw).decode()
 
 
 class Signer:

@@ -28,7 +28,7 @@ def look_up(domains: Iterable[str], resolvers: Sequence[str] = ()) -> dict[str, 
     resolver that is no address.
     """
     try:
-        asker = _Asker(_resolver(resolvers))
+        asker = _Asker(resolver(resolvers))
     except dns.resolver.NoResolverConfiguration:
         return {}
     with ThreadPoolExecutor(AT_ONCE, "mx") as threads:
@@ -79,12 +79,16 @@ def _was_answered(error: dns.resolver.NoNameservers) -> bool:
     return any(response is not None for *_, response in error.kwargs["errors"])
 
 
-def _resolver(addresses: Sequence[str]) -> dns.resolver.Resolver:
-    resolver = dns.resolver.Resolver(configure=not addresses)
+def resolver(addresses: Sequence[str] = ()) -> dns.resolver.Resolver:
+    """Return what asks the name servers at `addresses` (perhaps with a port), or the system's.
+
+    Raises ValueError for what is no address, and dns.resolver.NoResolverConfiguration.
+    """
+    asking = dns.resolver.Resolver(configure=not addresses)
     if addresses:
-        resolver.nameservers = [_nameserver(address) for address in addresses]
-    resolver.timeout, resolver.lifetime = TRY, LIFETIME
-    return resolver
+        asking.nameservers = [_nameserver(address) for address in addresses]
+    asking.timeout, asking.lifetime = TRY, LIFETIME
+    return asking
 
 
 def _nameserver(address: str) -> dns.nameserver.Nameserver:
