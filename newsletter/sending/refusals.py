@@ -146,7 +146,10 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"verifying|bad|domain of|unrout\w+) .{0,20}\bsender\b|badmailfrom|return[- ]?path",
             r"verification failed for|(?:after|reply to|to) mail from|"
             r"mail from (?:domain|ip|address|.{0,40} reject)|from (?:address|header|domain)|"
-            r"identities failed the check|(?:your|this|sending|source|client) ip\b",
+            r"identities failed the check|(?:your|this|sending|source|client|access) ip\b",
+            r"\bgo away\b|open proxy|no access from|not allowed to (?:connect|send)|"
+            r"(?:not|n't|not currently|be) (?:accept\w*|reject\w*) (?:\w+ )?from|"
+            r"connections? from this|delivery not authorized|our spam policy|remotehost",
         ),
     ),
     # How much, how fast, and what for.
@@ -184,7 +187,10 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"not enough (?:storage )?space|exceeded storage allocation|mailsize.{0,20}exceed",
             rf"{_WHO}{_NEAR}(?:temporar\w+|currently|disabled|restricted|on hold|vacation|moving)",
             rf"(?:temporar\w+|currently) (?:\w+ ){{0,3}}{_WHO}|unverified address",
-            r"delivery not authorized|not authorized to send to|does not want|refuses mail",
+            r"would exceed|exceeded the local limit|used up|too much mail data|"
+            r"too many messages on the server|no space left|enough (?:disk )?space|"
+            r"does not want|refuses (?:to accept )?(?:your )?mail",
+            r"buz[oó]n lleno|casella piena|caixa .{0,20}cheia|pe[lł]na|przepe[lł]niona|переполнен",
         ),
     ),
     # There is no such address, or no such domain.
@@ -209,6 +215,12 @@ _WORDS: Final[tuple[tuple[Cause, tuple[str, ...]], ...]] = (
             r"indicated no smtp service|"
             r"(?:n't|not) (?:accept|receive) (?:any )?e?-?mail\b",
             r"mailbox unavailable.{0,20}\(s\d{8,}\)|history of bouncing|previously bounced",
+            r"not (?:an? )?(?:local|active) (?:address|user|recipient|mailbox)|in my list|"
+            r"not present|can't accept user|unknown (?:local|virtual)|bad[- ]?rcpt|valid-?rcpt|"
+            r"badrecipient|missing home directory|wrong or no longer valid|account here",
+            r"no existe|usuario desconocido|usu[aá]rio (?:desconhecido|inexistente)|n[aã]o existe|"
+            r"utente sconosciuto|inesistente|nie istnieje|nieznany|не (?:найден|существует)|"
+            r"宛先不明|存在しません|existiert nicht|nicht gefunden|n'existe pas|onbekend",
         ),
     ),
     # This one mail.
