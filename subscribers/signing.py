@@ -5,10 +5,9 @@ an unsubscribe token. Tags are 16 bytes of keyed BLAKE2b (RFC 7693); with ids be
 token is at most 40 characters. Tokens carry no expiry, because one-click unsubscription (RFC 8058)
 has to work for as long as a mail is kept; what expires looks at its own row.
 
-BLAKE2b makes 64 bytes for the price of 16. So a tag is a quarter of a hash: the last number's two
-lowest bits say which, and the hash is of everything else. The links of a campaign have ids that
-follow each other, so that one hash signs up to four of a mail's links. No quarter tells anything
-about another, so each tag is worth as much as one from a hash of its own.
+BLAKE2b makes 64 bytes for the price of 16, so a hash holds four tags: of the purposes that name one
+mail (_QUARTERS), and of links whose ids differ in the last two bits only, as those of one mail do.
+No quarter tells anything about another, so each tag is worth as much as one from a hash of its own.
 
 The first key signs and every key verifies, so keys rotate without breaking delivered mail.
 """
@@ -25,6 +24,10 @@ from django.conf import settings
 TAG_SIZE = 16  # bytes; 128 bits, since these links never expire
 LONGEST = 80  # characters; a longer token was not made here
 _HASH_SIZE = 4 * TAG_SIZE  # bytes; the most that BLAKE2b makes
+# Purposes that are hashed together, under one name, and whose quarter is whose.
+MAIL = ("open", "message-id", "bounce")
+_QUARTERS = {purpose: ("mail", quarter) for quarter, purpose in enumerate(MAIL)}
+_BY_LAST_NUMBER = "click"  # the last number says which quarter, and is hashed without saying it
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -45,29 +48,26 @@ class Signer:
     What they share is hashed once, which makes a token four times as cheap as `sign` does.
     """
 
-    __slots__ = ("_head", "_size", "_state")
+    __slots__ = ("_head", "_purpose", "_state")
 
-    def __init__(self, purpose: str, *first: int, size: int = TAG_SIZE) -> None:
+    def __init__(self, purpose: str, *first: int) -> None:
         name, key = _keys(tuple(settings.TRACKING_KEYS))[0]
         self._head = bytes((name,)) + b"".join(map(varint, first))
+        self._purpose = purpose
         self._state = _hash(key, purpose, self._head)
-        self._size = size
-
-    def sign(self, *rest: int) -> str:
-        """Return the token of the first numbers and `rest`, which is at least one number."""
-        [token] = spell([self.raw(b"".join(map(varint, rest)))])
-        return token.decode()
 
     def raw(self, rest: bytes) -> bytes:
-        """Return the bytes of the token for `rest`, packed by `varint` already: see `spell`."""
-        hashed, quarter = _split(rest)
+        """Return the bytes of the token for numbers that `varint` has packed: see `spell`.
+
+        `rest` is at least one number.
+        """
+        hashed, start = _hashed(self._purpose, rest)
         state = self._state.copy()
         state.update(hashed)
-        start = quarter * TAG_SIZE
-        return self._head + rest + state.digest()[start : start + self._size]
+        return self._head + rest + state.digest()[start : start + TAG_SIZE]
 
     def raw_each(self, shared: bytes, lasts: "Lasts") -> list[bytes]:
-        """Return the bytes of a token for each of `lasts` behind what they share, packed."""
+        """Return the bytes of a click token for each of `lasts` behind what they share, packed."""
         begun = self._state.copy()
         begun.update(shared)
         copy, tags = begun.copy, b""
@@ -79,19 +79,33 @@ class Signer:
         return [head + packed + tags[start:end] for packed, start, end in lasts.places]
 
 
+class MailSigner(Signer):
+    """Signs for all purposes of MAIL at once, for a campaign's mails."""
+
+    def __init__(self, campaign_id: int) -> None:
+        super().__init__(MAIL[0], campaign_id)
+
+    def raw_all(self, subscriber: bytes) -> tuple[bytes, bytes, bytes]:
+        """Return the bytes of the tokens for MAIL, in its order, for a packed subscriber id."""
+        state = self._state.copy()
+        state.update(subscriber)
+        tags, body = state.digest(), self._head + subscriber
+        return body + tags[:16], body + tags[16:32], body + tags[32:48]
+
+
 class Lasts:
-    """Last numbers of tokens that are made together, and where each finds its tag."""
+    """Last numbers of click tokens that are made together, and where each finds its tag."""
 
     __slots__ = ("hashed", "places")
 
     def __init__(self, numbers: Sequence[int]) -> None:
         packs = [varint(number) for number in numbers]
-        self.hashed = list(dict.fromkeys(_split(packed)[0] for packed in packs))
+        self.hashed = list(dict.fromkeys(_hashed(_BY_LAST_NUMBER, packed)[0] for packed in packs))
         self.places = [self._place(packed) for packed in packs]
 
     def _place(self, packed: bytes) -> tuple[bytes, int, int]:
-        hashed, quarter = _split(packed)
-        start = self.hashed.index(hashed) * _HASH_SIZE + quarter * TAG_SIZE
+        hashed, start = _hashed(_BY_LAST_NUMBER, packed)
+        start += self.hashed.index(hashed) * _HASH_SIZE
         return packed, start, start + TAG_SIZE
 
 
@@ -102,7 +116,8 @@ def spell(raws: Iterable[bytes]) -> list[bytes]:
 
 def sign(purpose: str, *numbers: int) -> str:
     """Return the token of `numbers` (each >= 0) for `purpose` (at most 16 ASCII characters)."""
-    return Signer(purpose).sign(*numbers)
+    [token] = spell([Signer(purpose).raw(b"".join(map(varint, numbers)))])
+    return token.decode()
 
 
 def read(purpose: str, token: str, count: int) -> tuple[int, ...]:
@@ -116,8 +131,7 @@ def verify(purpose: str, raw: bytes, count: int, *, size: int = TAG_SIZE) -> tup
     named, packed = body[:1], body[1:]
     if not packed:
         raise BadToken
-    hashed, quarter = _split(packed)
-    start = quarter * TAG_SIZE
+    hashed, start = _hashed(purpose, packed)
     for name, key in _keys(tuple(settings.TRACKING_KEYS)):
         if named == bytes((name,)) and hmac.compare_digest(
             tag, _hash(key, purpose, named + hashed).digest()[start : start + size]
@@ -127,19 +141,23 @@ def verify(purpose: str, raw: bytes, count: int, *, size: int = TAG_SIZE) -> tup
 
 
 def _hash(key: bytes, purpose: str, body: bytes) -> "hashlib.blake2b":
-    return hashlib.blake2b(body, digest_size=_HASH_SIZE, key=key, person=purpose.encode())
+    person, _ = _QUARTERS.get(purpose, (purpose, 0))
+    return hashlib.blake2b(body, digest_size=_HASH_SIZE, key=key, person=person.encode())
 
 
-def _split(packed: bytes) -> tuple[bytes, int]:
-    """Return what is hashed of packed numbers, and which quarter of the hash is the tag.
+def _hashed(purpose: str, packed: bytes) -> tuple[bytes, int]:
+    """Return what is hashed of packed numbers, and where in the hash the tag begins.
 
     Bytes as they came, not numbers made anew: a number has one spelling only.
     """
-    start = len(packed) - 1
-    while start and packed[start - 1] & 0x80:
-        start -= 1
-    first = packed[start]
-    return packed[:start] + bytes((first & ~3,)) + packed[start + 1 :], first & 3
+    if purpose != _BY_LAST_NUMBER:
+        return packed, _QUARTERS.get(purpose, ("", 0))[1] * TAG_SIZE
+    last = len(packed) - 1
+    while last and packed[last - 1] & 0x80:
+        last -= 1
+    first = packed[last]
+    hashed = packed[:last] + bytes((first & ~3,)) + packed[last + 1 :]
+    return hashed, (first & 3) * TAG_SIZE
 
 
 def _decode(token: str) -> bytes:

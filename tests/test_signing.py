@@ -26,6 +26,65 @@ def test_a_changed_token_is_refused(numbers, data):
         signing.read("click", token[:place] + other + token[place + 1 :], len(numbers))
 
 
+PURPOSES = ("open", "click", "unsubscribe", "preferences", "confirm", "message-id")
+
+
+@given(NUMBERS, st.sampled_from(PURPOSES), st.sampled_from(PURPOSES))
+def test_a_token_is_good_for_one_purpose_only(numbers, purpose, other):
+    """Purposes that share a hash included."""
+    token = signing.sign(purpose, *numbers)
+
+    if other == purpose:
+        assert signing.read(other, token, len(numbers)) == tuple(numbers)
+    else:
+        with pytest.raises(signing.BadToken):
+            signing.read(other, token, len(numbers))
+
+
+@given(NUMBERS, st.integers(0, 7), st.sampled_from(PURPOSES))
+def test_a_tag_is_good_for_one_number_only(numbers, distance, purpose):
+    """Neighbours that share a hash included."""
+    *first, last = numbers
+    neighbour = last ^ distance
+    body, tag = _apart(signing.sign(purpose, *numbers))
+    other_body, other_tag = _apart(signing.sign(purpose, *first, neighbour))
+
+    if distance == 0:
+        assert (body, tag) == (other_body, other_tag)
+    else:
+        assert tag != other_tag
+        with pytest.raises(signing.BadToken):
+            signing.verify(purpose, other_body + tag, len(numbers))
+
+
+def _apart(token):
+    raw = signing._decode(token)
+    return raw[: -signing.TAG_SIZE], raw[-signing.TAG_SIZE :]
+
+
+def test_a_number_has_one_spelling():
+    """A varint can be written longer than it has to be; only ours verifies."""
+    body, tag = _apart(signing.sign("click", 1, 2, 3))
+
+    for longer in (body[:-1] + b"\x83\x00", body[:1] + b"\x81\x00" + body[2:]):
+        with pytest.raises(signing.BadToken):
+            signing.verify("click", longer + tag, 3)
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40), st.lists(st.integers(0, 2**40), min_size=1))
+def test_tokens_made_together_are_those_made_one_by_one(campaign, reader, links):
+    packed = signing.varint(reader)
+
+    clicks = signing.Signer("click", campaign).raw_each(packed, signing.Lasts(links))
+    opened, message_id, _ = signing.MailSigner(campaign).raw_all(packed)
+
+    assert [token.decode() for token in signing.spell([*clicks, opened, message_id])] == [
+        *(signing.sign("click", campaign, reader, link) for link in links),
+        signing.sign("open", campaign, reader),
+        signing.sign("message-id", campaign, reader),
+    ]
+
+
 @given(st.text(max_size=100))
 def test_anything_else_is_refused(text):
     with pytest.raises(signing.BadToken):

@@ -1,117 +1,129 @@
-"""The parts of a mail, compiled: Jinja2 to a generator of chunks, its static chunks encoded.
+"""The parts of a mail, compiled to items: encoded text, places for tokens, values, and segments.
 
 How it fits together is told in compiled.py.
 """
 
-from collections.abc import Iterator
-from operator import itemgetter
-from types import CodeType
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from jinja2 import nodes
 from markupsafe import escape
 
-from newsletter.composing import mime
-from newsletter.composing.slots import MARK, Slot, SlotEnvironment, slots
+from newsletter.composing.fields import Field, Fields
+from newsletter.composing.people import Person
+from newsletter.composing.segments import Place, Segment, fill
+from newsletter.composing.slots import SlotEnvironment, slots
 from newsletter.models import Edition
 from newsletter.templating import CampaignContext
-from newsletter.templating.limits import CHARACTERS
-from newsletter.templating.problems import LimitReached
+from newsletter.templating.filters import finalize
 
 _HTML = SlotEnvironment(html=True)
 _TEXT = SlotEnvironment(html=False)
 
+# What a name set in one place means in another is known to Jinja2 alone, so a source with one of
+# these is left to it as a whole.
+_SHARING = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.CallBlock)
+
+
+class Value(NamedTuple):
+    """Where a person's value is printed."""
+
+    field: Field
+    in_html: bool
+
+
+Item = bytes | Place | Value | Segment
+
 
 class Line:
-    """A line of text that may be personal: rendered once when it is not."""
+    """A line of text that may be personal."""
 
-    def __init__(self, source: str) -> None:
-        self._root = _TEXT.from_string(source).root_render_func
+    def __init__(self, source: str, organisation: dict[str, str]) -> None:
+        tree = _TEXT.parse(source)
+        pieces = list(_read(_TEXT, tree, organisation))
+        self._root = _TEXT.from_string(tree).root_render_func
+        self._is_simple = not any(isinstance(piece, nodes.Node) for piece in pieces)
+        self._pieces = pieces
         # None when it differs from person to person.
-        self.fixed = self.text({}) if "{" not in source else None
+        is_fixed = all(isinstance(piece, str) for piece in pieces)
+        self.fixed: str | None = "".join(map(str, pieces)) if is_fixed else None
 
-    def text(self, values: dict[str, Any]) -> str:
-        """Return the text for one person."""
-        return "".join(self._root(CampaignContext(_TEXT, values)))
+    def text(self, person: Person, values: Callable[[], dict[str, Any]]) -> str:
+        """Return the text for one person; `values` makes what Jinja2 needs, should it be needed."""
+        if self._is_simple:
+            return "".join(
+                [
+                    str(finalize(piece.read(person))) if isinstance(piece, Field) else str(piece)
+                    for piece in self._pieces
+                ]
+            )
+        return "".join(self._root(CampaignContext(_TEXT, values())))
 
 
 class Bodies:
     """Both parts of a mail, for one way of tracking."""
 
     def __init__(self, edition: Edition, *, tracked: bool) -> None:
+        organisation = edition.organisation
         self.addresses = slots(edition.link_urls, tracked=tracked, escape=str)
-        self.text = Body(_TEXT, edition.text, self.addresses)
         in_html = slots(edition.link_urls, tracked=tracked, escape=lambda url: str(escape(url)))
-        self.html = Body(_HTML, edition.html, in_html)
-        # What has to be in the context besides the subscriber.
-        self.needs = self.text.names | self.html.names
+        self.text = list(_items(_TEXT, edition.text, self.addresses, organisation))
+        self.html = list(_items(_HTML, edition.html, in_html, organisation))
+        # What the segments name besides the subscriber and the organisation.
+        self.needs: set[str] = set()
+        for item in (*self.text, *self.html):
+            if isinstance(item, Segment):
+                self.needs |= item.names
 
 
-class Body:
-    """One part: a compiled template, and its static chunks encoded."""
-
-    def __init__(self, environment: SlotEnvironment, source: str, filled: dict[str, Slot]) -> None:
-        tree = environment.parse(source)
-        self.names = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
-        self.names -= {"subscriber", "organisation"}
-        self._environment = environment
-        self._root = environment.from_string(tree).root_render_func
-        self._slots = filled
-        # Short strings of the code that are not chunks get in too, which does no harm: wherever a
-        # text comes from, it is encoded in one way.
-        self._ready = {chunk: self._prepare(chunk) for chunk in _strings(self._root.__code__)}
-
-    def write(self, values: dict[str, Any], tokens: list[str], out: list[str]) -> None:
-        """Append the encoded part. `tokens` each end with a soft line break."""
-        ready, printed = self._ready, 0
-        for chunk in self._root(CampaignContext(self._environment, values)):
-            known = ready.get(chunk)
-            if known is None:
-                printed += len(chunk)
-                if printed > CHARACTERS:
-                    raise LimitReached(f"The mail is longer than {CHARACTERS:,} characters.")
-                out.append(mime.encode(str(chunk)))
-            elif known.__class__ is str:
-                out.append(known)
-            else:
-                pieces, pick = known
-                row = pieces.copy()
-                row[1::2] = pick(tokens)
-                out += row
-
-    def _prepare(self, chunk: str) -> Any:
-        """Encode a static chunk: a string, or pieces with a place for a token between each two."""
-        pieces: list[str] = []
-        order: list[int] = []
-        gathered = ""
-        for number, bit in enumerate(chunk.split(MARK)):
-            if number % 2 == 0:
-                gathered += bit
-                continue
-            before, token, after = self._slots[bit]
-            gathered += before
-            if token is None:
-                gathered += after
-            else:
-                pieces += [mime.encode(gathered), ""]
-                order.append(token)
-                gathered = after
-        pieces.append(mime.encode(gathered))
-        if not order:
-            return pieces[0]
-        # itemgetter gives a bare item for one place, a tuple for several.
-        pick = itemgetter(*order) if len(order) > 1 else itemgetter(slice(order[0], order[0] + 1))
-        return pieces, pick
+def _items(
+    environment: SlotEnvironment, source: str, filled: Any, organisation: dict[str, str]
+) -> Iterator[Item]:
+    static, running = "", []
+    for piece in _read(environment, environment.parse(source), organisation):
+        if isinstance(piece, nodes.Node):
+            if static:
+                yield from fill(static, filled)
+                static = ""
+            running.append(piece)
+            continue
+        if running:
+            yield Segment(environment, running, filled)
+            running = []
+        if isinstance(piece, str):
+            static += piece
+        else:
+            yield from fill(static, filled)
+            yield Value(piece, bool(environment.autoescape))
+            static = ""
+    if running:
+        yield Segment(environment, running, filled)
+    if static:
+        yield from fill(static, filled)
 
 
-def _strings(code: CodeType) -> Iterator[str]:
-    """Yield the strings in compiled code, those of its inner functions included."""
-    waiting: list[Any] = [code]
-    while waiting:
-        constant = waiting.pop()
-        if isinstance(constant, CodeType):
-            waiting += constant.co_consts
-        elif isinstance(constant, tuple):
-            waiting += constant
-        elif isinstance(constant, str):
-            yield constant
+def _read(
+    environment: SlotEnvironment, tree: nodes.Template, organisation: dict[str, str]
+) -> Iterator[str | Field | nodes.Node]:
+    """Yield a source's pieces: text, fields, and nodes that Jinja2 has to run."""
+    if any(tree.find(kind) for kind in _SHARING):
+        yield from tree.body
+        return
+    fields = Fields(environment, organisation)
+    for node in tree.body:
+        if not isinstance(node, nodes.Output):
+            yield node
+            continue
+        for child in node.nodes:
+            yield _piece(environment, fields, child)
+
+
+def _piece(environment: SlotEnvironment, fields: Fields, node: nodes.Expr) -> Any:
+    if isinstance(node, nodes.TemplateData):
+        return node.data
+    field = fields.of(node)
+    if field is not None and field.fixed is None:
+        return field
+    if field is not None:
+        return str(escape(field.fixed)) if environment.autoescape else str(field.fixed)
+    return nodes.Output([node], lineno=node.lineno, environment=environment)

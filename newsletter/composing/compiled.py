@@ -13,22 +13,22 @@ fill them are made of letters, digits, "-" and "_", and need no encoding at all.
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from newsletter.composing import headers
 from newsletter.composing.bodies import Bodies, Line
+from newsletter.composing.layout import DATE, SUBJECT, TO, Head, Layout
 from newsletter.composing.people import Person, shared_values
-from newsletter.composing.slots import Tokens
+from newsletter.composing.segments import Place, Running
+from newsletter.composing.slots import FIRST_LINK, MESSAGE_ID, OPEN, UNSUBSCRIBE, Tokens
 from newsletter.composing.verp import Senders
 from newsletter.models import Edition
 from newsletter.templating import explain
 from subscribers.models import TrackingChoice
-from subscribers.signing import Signer, varint
+from subscribers.signing import varint
 
-_SOFT_BREAK = "=\r\n"
 _PART = (
     'Content-Type: text/{}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 )
@@ -59,29 +59,18 @@ class CompiledMessage:
         sender = headers.mailbox(edition.from_email)
         campaign_id = edition.campaign_id
         self._edition = edition
+        self._sender = sender
         self._values = shared_values(edition)
         self._tokens = Tokens(campaign_id, edition.link_ids)
-        self._message_ids = Signer("message-id", campaign_id)
-        self._senders = Senders(campaign_id, settings.BOUNCE_DOMAIN or sender.domain)
+        self._senders = Senders(settings.BOUNCE_DOMAIN or sender.domain)
         self._id_start, self._id_end = f"<c{campaign_id}.", f"@{sender.domain}>"
-        self._unsubscribe = f"List-Unsubscribe: <{settings.PUBLIC_URL}/u/"
-        self._ascii = sender.address.isascii()
-        self._subject = Line(edition.subject)
-        self._subject_line = self._subject.fixed and headers.unstructured(
-            "Subject", self._subject.fixed
-        )
-        self._preheader = Line(edition.preheader)
-        self._before_to = headers.address("From", sender)
-        self._after_id = self._fixed_headers()
-        boundary = f"=_c{campaign_id}"  # "=_" can't occur in quoted-printable
-        self._opening = (
-            "MIME-Version: 1.0\r\n"
-            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
-            f"\r\n--{boundary}\r\n{_PART.format('plain')}"
-        )
-        self._middle = f"\r\n--{boundary}\r\n{_PART.format('html')}"
-        self._end = f"\r\n--{boundary}--\r\n"
-        self._second, self._date = 0, ""
+        self._is_ascii = sender.address.isascii()
+        self._subject = Line(edition.subject, edition.organisation)
+        self._preheader = Line(edition.preheader, edition.organisation)
+        fixed = self._subject.fixed
+        self._subject_line = None if fixed is None else headers.unstructured("Subject", fixed)
+        self._made: dict[bool, tuple[Layout, Bodies]] = {}
+        self._second, self._date = 0, b""
 
     def render(self, person: Person) -> RenderedMail:
         """Make one person's mail. Raises RenderError."""
@@ -101,44 +90,55 @@ class CompiledMessage:
         recipient = headers.wire_address(to)
         reader = varint(number)
         choice = person.choice
-        bodies = self._without_tracking if choice == TrackingChoice.OFF else self._with_tracking
-        tokens = self._tokens.of(reader, choice)
-        values = self._values.copy()
-        values["subscriber"] = person.values()
-        subject = self._subject_header(values)
-        if bodies.needs:
-            self._add_values(values, bodies, tokens)
-        message_id = f"{self._id_start}{self._message_ids.sign_packed(reader)}{self._id_end}"
-        out = [
-            self._before_to,
-            headers.address("To", headers.Mailbox(person.name, recipient)),
-            subject,
+        layout, bodies = self._layout(tracked=choice != TrackingChoice.OFF)
+        tokens, bounce = self._tokens.of(reader, choice)
+        heads = (
+            headers.address("To", headers.Mailbox(person.name, recipient)).encode(),
+            self._subject_header(person).encode(),
             self._date_header(),
-            f"Message-ID: {message_id}\r\n",
-            f"{self._unsubscribe}{tokens[0]}>\r\n",
-            self._after_id,
-            self._opening,
-        ]
-        lines = [token + _SOFT_BREAK for token in tokens]
-        bodies.text.write(values, lines, out)
-        out.append(self._middle)
-        bodies.html.write(values, lines, out)
-        out.append(self._end)
+        )
+        data = layout.render(
+            person,
+            heads,
+            tokens,
+            lambda tokens: Running(self._all_values(person, bodies, tokens), tokens),
+        )
         return RenderedMail(
-            self._senders.address_packed(reader),
+            self._senders.address(bounce),
             recipient,
-            message_id,
-            "".join(out).encode(),
-            not (self._ascii and recipient.isascii()),
+            f"{self._id_start}{tokens[MESSAGE_ID].decode()}{self._id_end}",
+            data,
+            not (self._is_ascii and recipient.isascii()),
         )
 
-    @cached_property
-    def _with_tracking(self) -> "Bodies":
-        return Bodies(self._edition, tracked=True)
+    def _layout(self, *, tracked: bool) -> tuple[Layout, Bodies]:
+        made = self._made.get(tracked)
+        if made is None:
+            bodies = Bodies(self._edition, tracked=tracked)
+            tokens = FIRST_LINK + len(self._edition.link_ids) if tracked else OPEN
+            made = self._made[tracked] = Layout(self._items(bodies), tokens), bodies
+        return made
 
-    @cached_property
-    def _without_tracking(self) -> "Bodies":
-        return Bodies(self._edition, tracked=False)
+    def _items(self, bodies: Bodies) -> list[Any]:
+        boundary = f"=_c{self._edition.campaign_id}"  # "=_" can't occur in quoted-printable
+        opening = (
+            "MIME-Version: 1.0\r\n"
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
+            f"\r\n--{boundary}\r\n{_PART.format('plain')}"
+        )
+        return [
+            headers.address("From", self._sender).encode(),
+            *(Head(TO), Head(SUBJECT), Head(DATE)),
+            f"Message-ID: {self._id_start}".encode(),
+            Place(MESSAGE_ID),
+            f"{self._id_end}\r\nList-Unsubscribe: <{settings.PUBLIC_URL}/u/".encode(),
+            Place(UNSUBSCRIBE),
+            f">\r\n{self._fixed_headers()}{opening}".encode(),
+            *bodies.text,
+            f"\r\n--{boundary}\r\n{_PART.format('html')}".encode(),
+            *bodies.html,
+            f"\r\n--{boundary}--\r\n".encode(),
+        ]
 
     def _fixed_headers(self) -> str:
         edition = self._edition
@@ -154,25 +154,32 @@ class CompiledMessage:
         ]
         return "".join(lines)
 
-    def _subject_header(self, values: dict[str, Any]) -> str:
-        return self._subject_line or headers.unstructured("Subject", self._subject.text(values))
+    def _subject_header(self, person: Person) -> str:
+        return self._subject_line or headers.unstructured(
+            "Subject", self._line(self._subject, person)
+        )
 
-    def _date_header(self) -> str:
+    def _line(self, line: Line, person: Person) -> str:
+        return line.text(person, lambda: {**self._values, "subscriber": person.values()})
+
+    def _date_header(self) -> bytes:
         second = int(time.time())
         if second != self._second:
             moment = datetime.fromtimestamp(second, UTC)
-            self._second, self._date = second, f"Date: {format_datetime(moment)}\r\n"
+            self._second, self._date = second, f"Date: {format_datetime(moment)}\r\n".encode()
         return self._date
 
-    def _add_values(self, values: dict[str, Any], bodies: "Bodies", tokens: list[str]) -> None:
-        """Add what only templates with unusual wishes ask for: addresses and texts as values."""
+    def _all_values(self, person: Person, bodies: Bodies, tokens: list[bytes]) -> dict[str, Any]:
+        """Return what Jinja2 needs, with the addresses and texts that are asked for as values."""
+        values = {**self._values, "subscriber": person.values()}
         if bodies.needs & {"campaign", "subject", "preheader"}:
-            values["subject"] = self._subject.text(values)
-            values["preheader"] = self._preheader.text(values)
+            values["subject"] = self._line(self._subject, person)
+            values["preheader"] = self._line(self._preheader, person)
             values["campaign"] = {
                 "subject": values["subject"],
                 "preheader": values["preheader"],
             }
         for name in bodies.needs & bodies.addresses.keys():
             before, token, after = bodies.addresses[name]
-            values[name] = before + (tokens[token] if token is not None else "") + after
+            values[name] = before + (tokens[token].decode() if token is not None else "") + after
+        return values

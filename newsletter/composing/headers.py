@@ -20,6 +20,7 @@ LONGEST_TEXT = 1_000  # characters of a subject or a name; the rest is cut off
 
 _PRINTABLE = re.compile(r"[ -~]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
 _MAILBOX = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>|(?P<bare>[^<>]+)")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9.-]{1,253}")
 # Q-encoding for phrases is the strictest (RFC 2047, 5 (3)), so it serves everywhere.
@@ -75,6 +76,9 @@ def address(name: str, value: Mailbox) -> str:
     """Return the header `name` with one mailbox, folded, with its CRLF."""
     if not value.name:
         return f"{name}: {value.address}\r\n"
+    length = len(name) + len(value.name) + len(value.address) + len(":  <>")
+    if length <= LINE and _PLAIN_NAME.fullmatch(value.name):  # what most names are
+        return f"{name}: {value.name} <{value.address}>\r\n"
     words = phrase(value.name, len(name) + 2)
     used = len(name) + 2 + len(words) if "\r\n" not in words else len(words.rpartition("\r\n")[2])
     gap = " " if used + len(value.address) + 3 <= LINE else "\r\n "

@@ -14,24 +14,25 @@ import re
 # its beginning that has to be written in three.
 ROOM = 73
 
-_SIMPLE = re.compile(r"[ !-<>-~]{1,73}")
+_SIMPLE = re.compile(r"(?!\.|From )[ !-<>-~]{1,73}")
 _LINE = re.compile(r".{1,73}(?<!=)(?<!=.)", re.DOTALL)
 _AS_IS = frozenset(range(33, 127)) - {ord("=")} | {ord(" "), ord("\t")}
 _CODES = {code: chr(code) if code in _AS_IS else f"={code:02X}" for code in range(256)}
 _SOFT = "=\r\n"
+SOFT_BREAK = _SOFT.encode()  # ends a line that the text does not end
 
 
-def encode(text: str) -> str:
+def encode(text: str) -> bytes:
     """Encode a piece of a text whose lines end with LF."""
-    if text[:1] not in (".", "F") and _SIMPLE.fullmatch(text):
-        return text + _SOFT
+    if _SIMPLE.fullmatch(text):
+        return text.encode() + SOFT_BREAK
     if not text:
-        return ""
+        return b""
     *lines, rest = text.split("\n")
     encoded = [_encode_line(line) + "\r\n" for line in lines]
     if rest:
         encoded.append(_SOFT.join(_cut(_quote(rest))) + _SOFT)
-    return "".join(encoded)
+    return "".join(encoded).encode()
 
 
 def _encode_line(line: str) -> str:

@@ -42,12 +42,18 @@ class Person(NamedTuple):
         """The subscriber id for tokens that record something: 0 for who may not be named."""
         return self.subscriber_id if self.choice == TrackingChoice.INDIVIDUAL else 0
 
+    @property
+    def first_name(self) -> str:
+        """What stands before the first blank of the name."""
+        words = self.name.split(None, 1)
+        return words[0] if words else ""
+
     def values(self) -> dict[str, Any]:
         """Return what templates call `subscriber`."""
         return {
             "id": self.subscriber_id,
             "name": self.name,
-            "first_name": self.name.split(None, 1)[0] if self.name.strip() else "",
+            "first_name": self.first_name,
             "email": self.email,
             "language": self.language,
             "attributes": self.attributes,

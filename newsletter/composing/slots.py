@@ -16,9 +16,10 @@ from markupsafe import Markup
 
 from newsletter.templating import CampaignEnvironment
 from subscribers.models import TrackingChoice
-from subscribers.signing import Signer, varint
+from subscribers.signing import Lasts, MailSigner, Signer, spell, varint
 
-UNSUBSCRIBE, PREFERENCES, OPEN, FIRST_LINK = range(4)  # places in the list of tokens
+# Places in the list of a reader's tokens.
+MESSAGE_ID, UNSUBSCRIBE, PREFERENCES, OPEN, FIRST_LINK = range(5)
 MARK = "\0"  # around a slot's name; no source and no value can hold it
 _NAME = re.compile(r"link_\d+|open_pixel|unsubscribe_url|preferences_url")
 _PIXEL_END = '" width="1" height="1" alt="" style="border:0;display:block">'
@@ -79,28 +80,30 @@ class Tokens:
 
     def __init__(self, campaign_id: int, link_ids: list[int]) -> None:
         self._campaign = varint(campaign_id)
-        self._links = [varint(link_id) for link_id in link_ids]
+        self._links = Lasts(link_ids)
         self._unsubscribe = Signer("unsubscribe")
         self._preferences = Signer("preferences")
-        self._open = Signer("open", campaign_id)
+        self._mail = MailSigner(campaign_id)
         self._click = Signer("click", campaign_id)
         # Everyone who may be counted but not named gets the same ones.
-        self._nameless = self._recording(varint(0))
+        nobody = varint(0)
+        self._nameless = spell([self._mail.raw_all(nobody)[0], *self._clicks(nobody)])
 
-    def of(self, reader: bytes, choice: str) -> list[str]:
-        """Return a reader's tokens, in the order of the constants above.
+    def of(self, reader: bytes, choice: str) -> tuple[list[bytes], bytes]:
+        """Return a reader's tokens, in the order of the constants above, and the one for bounces.
 
-        `reader` is `signing.varint` of the subscriber's id.
+        `reader` is `signing.varint` of the subscriber's id. The last one is not spelt: see verp.py.
         """
-        tokens = [
-            self._unsubscribe.sign_packed(reader + self._campaign),
-            self._preferences.sign_packed(reader),
+        opened, message_id, bounce = self._mail.raw_all(reader)
+        raws = [
+            message_id,
+            self._unsubscribe.raw(reader + self._campaign),
+            self._preferences.raw(reader),
         ]
         if choice == TrackingChoice.INDIVIDUAL:
-            tokens += self._recording(reader)
-        elif choice == TrackingChoice.AGGREGATE:
-            tokens += self._nameless
-        return tokens
+            return spell([*raws, opened, *self._clicks(reader)]), bounce
+        tokens = spell(raws)
+        return (tokens if choice == TrackingChoice.OFF else tokens + self._nameless), bounce
 
-    def _recording(self, reader: bytes) -> list[str]:
-        return [self._open.sign_packed(reader), *self._click.sign_each(reader, self._links)]
+    def _clicks(self, reader: bytes) -> list[bytes]:
+        return self._click.raw_each(reader, self._links)

@@ -10,22 +10,18 @@ from subscribers import signing
 PURPOSE = "bounce"
 TAG_SIZE = 10  # bytes
 PREFIX = "b+"
+_CUT = TAG_SIZE - signing.TAG_SIZE  # from the end of a token
 
 
 class Senders:
     """The envelope senders of one campaign's mails."""
 
-    def __init__(self, campaign_id: int, domain: str) -> None:
-        self._signer = signing.Signer(PURPOSE, campaign_id, size=TAG_SIZE)
-        self._domain = domain
+    def __init__(self, domain: str) -> None:
+        self._end = f"@{domain}"
 
-    def address(self, subscriber_id: int) -> str:
-        """Return the sender of the mail to one subscriber."""
-        return self.address_packed(signing.varint(subscriber_id))
-
-    def address_packed(self, subscriber: bytes) -> str:
-        """Return the same for an id that `signing.varint` has packed already."""
-        return f"{PREFIX}{self._signer.raw(subscriber).hex()}@{self._domain}"
+    def address(self, token: bytes) -> str:
+        """Return the sender of the mail that a token for PURPOSE names."""
+        return f"{PREFIX}{token[:_CUT].hex()}{self._end}"
 
 
 def read(address: str) -> tuple[int, int]:

@@ -90,16 +90,17 @@ SETTINGS = hypothesis_settings(
 def plainly(edition, person):
     """Render by Jinja2 alone, with the addresses that this person gets, as values."""
     base = "https://news.example.org"
-    tokens = Tokens(edition.campaign_id, edition.link_ids).of(
+    made, _ = Tokens(edition.campaign_id, edition.link_ids).of(
         varint(person.subscriber_id), person.choice
     )
+    tokens = [token.decode() for token in made]
     addresses = {
         "unsubscribe_url": f"{base}/u/{tokens[UNSUBSCRIBE]}",
         "preferences_url": f"{base}/p/{tokens[PREFERENCES]}",
         **{f"link_{number}": url for number, url in enumerate(edition.link_urls)},
     }
     if person.choice != "off":
-        _, _, opened, *clicked = tokens
+        _, _, _, opened, *clicked = tokens
         addresses |= {f"link_{n}": f"{base}/c/{token}" for n, token in enumerate(clicked)}
         addresses["open_pixel"] = Markup(
             f'<img src="{base}/o/{opened}" width="1" height="1" alt="" '

@@ -19,21 +19,21 @@ TEXT = st.text(
 
 
 def decode(encoded):
-    return quopri.decodestring(encoded.encode("ascii")).replace(b"\r\n", b"\n").decode()
+    return quopri.decodestring(encoded).replace(b"\r\n", b"\n").decode()
 
 
 @given(st.lists(TEXT, max_size=5))
 def test_pieces_put_together_decode_to_the_whole(pieces):
-    encoded = "".join(map(mime.encode, pieces))
+    encoded = b"".join(map(mime.encode, pieces))
 
     assert decode(encoded) == "".join(pieces)
 
 
 @given(st.lists(TEXT, max_size=5))
 def test_every_line_keeps_the_rules(pieces):
-    encoded = "".join(map(mime.encode, pieces))
+    encoded = b"".join(map(mime.encode, pieces))
 
-    for line in encoded.split("\r\n"):
+    for line in encoded.decode("ascii").split("\r\n"):
         assert len(line) <= 76
         assert not line.startswith((".", "From "))
         assert not line.endswith((" ", "\t"))
@@ -42,7 +42,7 @@ def test_every_line_keeps_the_rules(pieces):
 
 @given(TEXT.filter(bool))
 def test_a_piece_ends_with_its_line(text):
-    assert mime.encode(text).endswith("\r\n")
+    assert mime.encode(text).endswith(b"\r\n")
 
 
 @pytest.mark.parametrize(
