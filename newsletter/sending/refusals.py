@@ -316,11 +316,13 @@ def classify(code: int, text: str, stage: Stage) -> Refusal:
     """Say what a refusal means.
 
     `code` is the reply's code, and `text` its lines in one, without that code. For a bounce mail
-    `text` is its Diagnostic-Code (or Status and what else it says), and `code` may be 0, as for
-    what we say ourselves. Never raises.
+    `text` is its Diagnostic-Code (or Status and what else it says), and `code` may be 0. Elsewhere
+    0 means that we say it ourselves, with an enhanced code or about the content. Never raises.
     """
     text = text[:LONGEST].lower()
     enhanced = _enhanced(text)
+    if not code and stage is not Stage.BOUNCE:
+        return Refusal(_by_enhanced(enhanced) or _C, is_final=True)
     if not code and (found := _CODE.search(text)):
         code = int(found[1])
     is_final = code >= 500 if code else enhanced[:1] != "4"
@@ -360,9 +362,12 @@ def _by_rules(words: str) -> Cause | None:
 
 
 def _by_codes(code: int, enhanced: str, words: str) -> Cause | None:
-    if enhanced:
-        subject, detail = map(int, enhanced.split(".")[1:])
-        details = _CODES.get(subject, {})
-        if cause := details.get(detail, details.get("")):
-            return cause
-    return _P if _NO.search(words) else _BASIC.get(code)
+    return _by_enhanced(enhanced) or (_P if _NO.search(words) else _BASIC.get(code))
+
+
+def _by_enhanced(enhanced: str) -> Cause | None:
+    if not enhanced:
+        return None
+    subject, detail = map(int, enhanced.split(".")[1:])
+    details = _CODES.get(subject, {})
+    return details.get(detail, details.get(""))
