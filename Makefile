@@ -7,3 +7,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 \
 .PHONY: run test check services bench chaos manage setup
 run test check services bench chaos manage setup:
 	@$(or $(PYTHON),python3) scripts/bootstrap.py $@ $(ARGS)
+
+# One benchmark alone: make bench-sending ARGS="one two --quick"
+BENCHES := $(addprefix bench-,composing sending tracking importing)
+.PHONY: $(BENCHES)
+$(BENCHES): bench-%:
+	@$(or $(PYTHON),python3) scripts/bootstrap.py bench $* $(ARGS)

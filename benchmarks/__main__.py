@@ -9,6 +9,7 @@ the memory or the rubbish of the one before.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from itertools import takewhile
@@ -25,11 +26,21 @@ def main(arguments: list[str]) -> int:
         print(__doc__, f"The benchmarks are {', '.join(NAMES)}.", sep="\n", file=sys.stderr)
         return 2
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     codes = []
     for name in names or NAMES:
         print(f"\n== {name} ==", flush=True)
-        codes.append(subprocess.call([sys.executable, "-m", f"benchmarks.{name}", *rest]))
+        codes.append(_run([sys.executable, "-m", f"benchmarks.{name}", *rest]))
     return int(any(codes))
+
+
+def _run(command: list[str]) -> int:
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()  # it removes what it has made; leaving the block waits for that
+            raise
 
 
 if __name__ == "__main__":

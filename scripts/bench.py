@@ -1,4 +1,7 @@
-"""`make bench`: the measurements of benchmarks/, on private servers that keep their guarantees."""
+"""`make bench`: the measurements of benchmarks/, on private servers that keep their guarantees.
+
+`make bench-sending` is `scripts/bootstrap.py bench sending`; arguments go to that benchmark.
+"""
 
 import sys
 
