@@ -37,6 +37,7 @@ class ConfirmationMail:
     confirmation_id: int
     envelope_from: str
     recipient: str
+    message_id: str
     data: bytes
     needs_smtputf8: bool
 
@@ -107,7 +108,8 @@ def make_mail(due: DueConfirmation) -> ConfirmationMail:
     # Folded at 78, Python would encode the address in List-Unsubscribe, which nobody decodes.
     data = mail.as_bytes(policy=mail.policy.clone(max_line_length=998))
     sent_by = senders.address(due.subscriber_id)
-    return ConfirmationMail(due.id, sent_by, recipient, wire(data), is_utf8)
+    message_id = str(mail["Message-ID"])
+    return ConfirmationMail(due.id, sent_by, recipient, message_id, wire(data), is_utf8)
 
 
 def _address(name: str, email: str) -> Address:

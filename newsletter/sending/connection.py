@@ -1,15 +1,19 @@
-"""The conversation with a mail server on a socket, and the pool that keeps several of them open."""
+"""The conversation with a mail server on a socket."""
 
 import asyncio
 import ssl
+from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol, cast
 
-from newsletter.sending import smtp
+from newsletter.sending import dialing, oauth
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.servers import Endpoint
 from newsletter.sending.smtp import Conversation, Message, Outcome
 
+TOKEN_PATIENCE = 30  # seconds for an access token
 CONNECT_PATIENCE = 30  # seconds for the connection itself; the greeting has its own
+TICK = 1.0  # seconds between looks for a server that hangs
 GOODBYE_PATIENCE = 1  # seconds for what is still unsent when we hang up
 
 
@@ -44,7 +48,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._begun: asyncio.Future[None] = self._loop.create_future()
         self._upgrade: asyncio.Task[None] | None = None
-        self._since = self._loop.time()  # when we last heard or said something
+        self.encryption_failed = False
+        self._heard = -1  # replies at the last look
+        self._since = 0.0  # when the reply that we wait for became the next one, within a tick
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
@@ -54,14 +60,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Let the conversation go on."""
-        self._since = self._loop.time()
         self.pump(self.conversation.receive(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the conversation, for whatever was still in it."""
         reason = f"the connection to the mail server broke: {exc}" if exc else ""
         self._transport = None
-        was_begun = self._begun.done()
+        was_begun = self._begun.done() and not self._begun.exception()
         self.pump(self.conversation.lost(*[reason] if reason else []))
         if was_begun:
             self._owner.closed(self)
@@ -85,16 +90,18 @@ class Connection(asyncio.Protocol):
             self._begin()
 
     def check_patience(self) -> None:
-        """Give up on a server that has been silent for too long."""
-        patience = self.conversation.patience
-        if patience is None or self._loop.time() - self._since < patience:
-            return
-        waited_for = self.conversation.waits_for
-        outcomes = self.conversation.lost(
-            f"the mail server did not answer {waited_for} for {patience} seconds"
-        )
-        self._abort()
-        self.pump(outcomes)
+        """Give up on a server that has not ended the next reply for too long. Call it often.
+
+        Only a whole reply counts: a byte now and then keeps nothing waiting for ever.
+        """
+        conversation, now = self.conversation, self._loop.time()
+        patience = conversation.patience
+        if patience is None or conversation.heard != self._heard:
+            self._since = now
+            self._heard = -1 if patience is None else conversation.heard
+        elif now - self._since >= patience:
+            waited_for = conversation.waits_for
+            self.abort(f"the mail server did not answer {waited_for} for {patience} seconds")
 
     def abort(self, reason: str) -> None:
         """Hang up at once; what was under way is in doubt."""
@@ -109,6 +116,9 @@ class Connection(asyncio.Protocol):
 
     async def begun(self) -> None:
         """Wait until mail can be handed over. Raises Unreachable."""
+        while not self._begun.done():
+            self.check_patience()
+            await asyncio.wait([self._begun], timeout=TICK)
         await self._begun
 
     # --- details ------------------------------------------------------------------------
@@ -116,22 +126,25 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         if self.conversation.ended:
             self._begun.set_exception(Unreachable(self.conversation.ended))
+            self._begun.exception()  # whoever waited may have been stopped: that is no mistake
         elif self.conversation.is_ready:
             self._begun.set_result(None)
         elif self.conversation.wants_tls and self._upgrade is None:
             self._upgrade = self._loop.create_task(self._encrypt())
 
     async def _encrypt(self) -> None:
-        assert self._transport is not None  # noqa: S101  (a reply to STARTTLS came through it)
+        if self._transport is None or self.conversation.ended:
+            return
         try:
             transport = await self._loop.start_tls(
                 self._transport,
                 self,
-                ssl.create_default_context(),
-                server_hostname=self._server.host,
+                dialing.tls_context(self._server),
+                server_hostname=self._server.network_name,
             )
         except (OSError, ssl.SSLError) as error:
-            self.pump(self.conversation.lost(f"the connection could not be encrypted: {error}"))
+            self.encryption_failed = True
+            self.abort(f"the connection could not be encrypted: {error}")
             return
         self._transport = transport
         self.conversation.encrypted()
@@ -143,25 +156,61 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(server: Endpoint, name: str, owner: Owner) -> Connection:
-    """Open a connection and take it to where mail can be handed over. Raises Unreachable."""
+    """Open a connection and take it to where mail can be handed over. Raises Unreachable.
+
+    Where encryption is only wished for, and fails, a second connection does without.
+    """
+    server = await _with_token(server)
+    connection = await _open(server, name, owner)
+    try:
+        return await _begin(connection, server)
+    except Unreachable:
+        if not connection.encryption_failed or server.requires_tls:
+            raise
+    bare = replace(server, tls="none")
+    return await _begin(await _open(bare, name, owner), bare)
+
+
+async def _with_token(server: Endpoint) -> Endpoint:
+    """Return the endpoint with a token that is good now as its password."""
+    if server.token is None or server.auth not in ("auto", "xoauth2"):
+        return server
+    try:
+        async with asyncio.timeout(TOKEN_PATIENCE):
+            token = await asyncio.to_thread(server.token)
+    except TimeoutError:
+        raise Unreachable(f"there is no access token for {server}: no answer in time") from None
+    except oauth.NoToken as error:
+        raise Unreachable(f"there is no access token for {server}: {error}") from error
+    return replace(server, password=token)
+
+
+async def _open(server: Endpoint, name: str, owner: Owner) -> Connection:
     loop = asyncio.get_running_loop()
-    context = ssl.create_default_context() if server.tls == "implicit" else None
+    is_encrypted = server.tls == "implicit"
     try:
         async with asyncio.timeout(CONNECT_PATIENCE):
             _, connection = await loop.create_connection(
-                lambda: Connection(server, name, owner), server.host, server.port, ssl=context
+                lambda: Connection(server, name, owner),
+                sock=await dialing.dial(server),
+                ssl=dialing.tls_context(server) if is_encrypted else None,
+                server_hostname=server.network_name if is_encrypted else None,
             )
     except TimeoutError:
         raise Unreachable(f"the mail server {server} does not answer") from None
     except OSError as error:
-        raise Unreachable(f"the mail server {server} can't be reached: {_plain(error)}") from error
+        why = error.strerror or str(error)
+        raise Unreachable(f"the mail server {server} can't be reached: {why}") from error
+    return connection
+
+
+async def _begin(connection: Connection, server: Endpoint) -> Connection:
     try:
-        async with asyncio.timeout(smtp.SETUP_PATIENCE):
-            await connection.begun()
-    except TimeoutError:
-        waited_for = connection.conversation.waits_for
-        connection.abort("silent")
-        raise Unreachable(f"the mail server {server} does not answer {waited_for}") from None
+        await connection.begun()
+    except Unreachable:
+        if connection.conversation.handshake.is_token_refused:
+            oauth.forget(server.password)
+        raise
     except asyncio.CancelledError:
         connection.abort("stopped")
         raise
@@ -169,60 +218,71 @@ async def connect(server: Endpoint, name: str, owner: Owner) -> Connection:
 
 
 async def hand_over(server: Endpoint, name: str, messages: list[Message]) -> list[Outcome]:
-    """Send some mails one after the other on one connection, without journal. Raises Unreachable.
+    """Send some mails one after the other, without journal. Raises Unreachable.
 
-    For mails that are recorded elsewhere, or not at all: confirmations and tests.
+    For mails that are recorded elsewhere, or not at all: confirmations and tests. Where a server
+    takes only some on one connection, the others go over the next.
     """
     sender = _Sender(messages)
-    connection = await connect(server, name, sender)
-    ticking = asyncio.create_task(_check_patience(connection))
-    try:
-        if messages:
-            await sender.done
-    finally:
-        ticking.cancel()
-        connection.quit()
-    return sender.outcomes
+    while True:
+        try:
+            connection = await connect(server, name, sender)
+        except Unreachable as error:
+            if not sender.outcomes:
+                raise
+            sender.give_up(str(error))
+            return sender.outcomes
+        await sender.use(connection)
+        if not (sender.waiting and connection.conversation.answered):
+            sender.give_up(connection.conversation.ended)
+            return sender.outcomes
 
 
 class _Sender:
-    """The owner of one connection for a handful of mails."""
+    """The owner of one connection after the other, for a handful of mails."""
 
     def __init__(self, messages: list[Message]) -> None:
-        self._messages = messages[::-1]
-        self._open = len(messages)
+        self.waiting = messages[::-1]  # the next one last
         self.outcomes: list[Outcome] = []
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count = len(messages)
+        self._news = asyncio.Event()  # a mail or the connection came to an end
+
+    async def use(self, connection: Connection) -> None:
+        """Wait until all mails have an end, or the connection has; leave it closed."""
+        try:
+            while len(self.outcomes) < self._count and not connection.conversation.ended:
+                self._news.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK):
+                        await self._news.wait()
+                connection.check_patience()
+        finally:
+            connection.quit()
+
+    def give_up(self, reason: str) -> None:
+        """Return the mails that are left."""
+        while self.waiting:
+            message = self.waiting.pop()
+            self.outcomes.append(Outcome(message, Verdict.RETURNED, Reply(0, reason)))
 
     def feed(self, connection: Connection) -> None:
         conversation = connection.conversation
-        while self._messages and conversation.wants:
-            message = self._messages.pop()
+        while self.waiting and conversation.wants:
+            message = self.waiting.pop()
             message.released = True
             for outcome in conversation.offer(message):
                 self.settle(outcome)
 
     def settle(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-        self._open -= 1
-        if not self._open and not self.done.done():
-            self.done.set_result(None)
+        if outcome.verdict is Verdict.RETURNED and not outcome.reply.code:
+            outcome.message.reset()
+            self.waiting.append(outcome.message)
+        else:
+            self.outcomes.append(outcome)
+        self._news.set()
 
     def closed(self, connection: Connection) -> None:
-        # What was not said yet is the next connection's business, whenever that is.
-        while self._messages:
-            reason = connection.conversation.ended
-            self.settle(Outcome(self._messages.pop(), Verdict.RETURNED, Reply(0, reason)))
+        self._news.set()
 
     def permits(self, message: Message) -> bool:
         return True
-
-
-async def _check_patience(connection: Connection) -> None:
-    while True:
-        await asyncio.sleep(1)
-        connection.check_patience()
-
-
-def _plain(error: OSError) -> str:
-    return error.strerror or str(error)

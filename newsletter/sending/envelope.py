@@ -7,9 +7,16 @@ from newsletter.sending.handshake import Capabilities
 from newsletter.sending.replies import Reply
 from subscribers import addresses
 
-_PATH = re.compile(r"[^\s<>\x00-\x20\x7f]*")  # nothing that could end the path or the line
+LONGEST_ENVID = 100  # characters (RFC 3461, 4.4)
+
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _DOT = re.compile(rb"(\A|\n)\.")
+_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")  # RFC 3461, 4: "+", "=" and what is not printable ASCII
+_NOT_UTF8_XTEXT = re.compile(r"[\x00-\x20+=\\\x7f]")  # RFC 6533, 3
+
+_NO_SMTPUTF8 = Reply(0, "5.6.7 The address needs SMTPUTF8, which the mail server does not offer.")
+_NO_PATH = Reply(0, "5.1.3 The address can't be written in an envelope.")
+_NO_EIGHT_BIT = Reply(0, "5.6.3 The mail holds 8-bit data, which the mail server does not take.")
 
 
 class Mail(Protocol):
@@ -24,43 +31,47 @@ class Mail(Protocol):
         """The address that it goes to."""
 
     @property
+    def message_id(self) -> str:
+        """Its Message-ID, with angle brackets: reports about its delivery quote it."""
+
+    @property
     def data(self) -> bytes:
         """The message as it goes over the wire: see `wire`."""
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether the local part of the recipient is not ASCII (RFC 6531)."""
+        """Whether an address in it has a local part that is not ASCII (RFC 6531)."""
 
 
-def unfit(mail: Mail, can: Capabilities) -> Reply | None:
-    """Say why `mail` can't be handed over to this server; None when it can."""
-    data = mail.data
-    if mail.needs_smtputf8 and not can.smtputf8:
-        return Reply(0, "5.6.7 The address needs SMTPUTF8, which the mail server does not offer.")
-    if not (_PATH.fullmatch(mail.recipient) and _PATH.fullmatch(mail.envelope_from)):
-        return Reply(0, "5.1.3 The address can't be written in an envelope.")
-    if can.size_limit and len(data) > can.size_limit:
-        return Reply(0, f"5.3.4 {len(data)} bytes; the mail server takes {can.size_limit}.")
-    if not can.eight_bit and not data.isascii():
-        return Reply(0, "5.6.3 The mail holds 8-bit data, which the mail server does not take.")
-    return None
-
-
-def mail_from(mail: Mail, can: Capabilities) -> bytes:
-    """Return the MAIL command."""
-    command = b"MAIL FROM:<%b>" % _path(mail.envelope_from)
-    if can.size:
-        command += b" SIZE=%d" % len(mail.data)
-    if not mail.data.isascii():
-        command += b" BODY=8BITMIME"
-    if mail.needs_smtputf8:
-        command += b" SMTPUTF8"
-    return command + b"\r\n"
-
-
-def rcpt_to(mail: Mail) -> bytes:
-    """Return the RCPT command."""
-    return b"RCPT TO:<%b>\r\n" % _path(mail.recipient)
+def commands(mail: Mail, can: Capabilities) -> tuple[bytes, bytes] | Reply:
+    """Return the MAIL and RCPT commands; or why `mail` can't be handed over to this server."""
+    sender, recipient, utf8 = mail.envelope_from, mail.recipient, mail.needs_smtputf8
+    # Spaces, brackets and whatever is not printable could end the path, or the line.
+    both = sender + recipient
+    if not both.isprintable() or " " in both or "<" in both or ">" in both:
+        return _NO_PATH
+    if not both.isascii():
+        try:
+            sender, recipient = _path(sender), _path(recipient)
+        except addresses.BadAddress:
+            return _NO_PATH
+        utf8 = utf8 or not (sender.isascii() and recipient.isascii())
+    if utf8 and not can.smtputf8:
+        return _NO_SMTPUTF8
+    options = _body_options(mail.data, can)
+    if isinstance(options, Reply):
+        return options
+    if utf8:
+        options += " SMTPUTF8"
+    if not can.dsn:
+        mail_from, rcpt_to = f"MAIL FROM:<{sender}>{options}\r\n", f"RCPT TO:<{recipient}>\r\n"
+        return mail_from.encode(), rcpt_to.encode()
+    return (
+        b"MAIL FROM:<%b>%b RET=HDRS ENVID=%b\r\n"
+        % (sender.encode(), options.encode(), _envelope_id(mail.message_id)),
+        b"RCPT TO:<%b> NOTIFY=FAILURE,DELAY ORCPT=%b\r\n"
+        % (recipient.encode(), _original(recipient)),
+    )
 
 
 def wire(data: bytes) -> bytes:
@@ -74,8 +85,41 @@ def wire(data: bytes) -> bytes:
     return data if data.endswith(b"\n") else data + b"\r\n"
 
 
-def _path(address: str) -> bytes:
-    if address.isascii():
-        return address.encode()
+def _body_options(data: bytes, can: Capabilities) -> str | Reply:
+    """Return the parameters of MAIL that are about the message; or why it can't be sent."""
+    options = f" SIZE={len(data)}" if can.size else ""
+    if can.size_limit and len(data) > can.size_limit:
+        return Reply(0, f"5.3.4 {len(data)} bytes; the mail server takes {can.size_limit}.")
+    if not data.isascii():
+        return options + " BODY=8BITMIME" if can.eight_bit else _NO_EIGHT_BIT
+    return options
+
+
+def _path(address: str) -> str:
+    """Return an address with its domain in A-labels. Raises BadAddress."""
     local, _, domain = address.rpartition("@")
-    return f"{local}@{addresses.domain_key(domain)}".encode()
+    return address if domain.isascii() else f"{local}@{addresses.domain_key(domain)}"
+
+
+def _envelope_id(message_id: str) -> bytes:
+    """Return the id that a report of the delivery quotes: what is ours of the Message-ID.
+
+    Of one that is too long, the domain goes, which says nothing that we don't know.
+    """
+    own = message_id.strip("<>")
+    text = _xtext(own)
+    if len(text) > LONGEST_ENVID:
+        text = _xtext(own.partition("@")[0])
+    return text if len(text) <= LONGEST_ENVID else _xtext(own)[:LONGEST_ENVID].partition(b"+")[0]
+
+
+def _original(recipient: str) -> bytes:
+    """Return the recipient for reports, in the form of its kind (RFC 3461, 5.2.1.1; 6533, 3)."""
+    if recipient.isascii():
+        return b"rfc822;" + _xtext(recipient)
+    text = _NOT_UTF8_XTEXT.sub(lambda match: f"\\x{{{ord(match[0]):02X}}}", recipient)
+    return b"utf-8;" + text.encode()
+
+
+def _xtext(text: str) -> bytes:
+    return _NOT_XTEXT.sub(lambda match: b"+%02X" % ord(match[0]), text.encode())

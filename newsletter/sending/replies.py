@@ -13,7 +13,9 @@ MOST_LINES = 200  # in one reply
 # Enhanced codes (RFC 3463) that speak of this recipient and of nobody else.
 _ABOUT_THE_ADDRESS = re.compile(r"[245]\.(?:1\.(?:[1236]|10)|2\.[012]|6\.7)\b")
 _ADDRESS = re.compile(r"\S+@\S+")
-_MARKS = frozenset((b" ", b"-", b"\r", b""))
+_CODES: Final = {b"%d" % code: code for code in range(200, 600)}
+_MARKS: Final = frozenset((b" ", b"\r", b""))  # of the last line of a reply
+_ENDLESS: Final = "the mail server sent an endless reply"
 
 
 class Ended(Exception):
@@ -78,12 +80,17 @@ class Reader:
         lines = (self._partial + data).split(b"\n")
         self._partial = lines.pop()
         for line in lines:
-            code, mark = line[:3], line[3:4]
-            if len(line) > LONGEST_LINE or mark not in _MARKS or not code.isdigit():
+            code, mark = _CODES.get(line[:3]), line[3:4]
+            if code is None or len(line) > LONGEST_LINE or not (mark in _MARKS or mark == b"-"):
                 raise Ended(f"the mail server answered {line[:60]!r}, which is not SMTP")
-            self._lines.append(line)
-            if mark != b"-":
-                whole, self._lines = self._lines, []
-                yield int(code), whole
-        if len(self._partial) > LONGEST_LINE or len(self._lines) > MOST_LINES:
-            raise Ended("the mail server sent an endless reply")
+            if mark == b"-":
+                self._lines.append(line)
+                if len(self._lines) > MOST_LINES:
+                    raise Ended(_ENDLESS)
+            elif self._lines:
+                whole, self._lines = [*self._lines, line], []
+                yield code, whole
+            else:
+                yield code, [line]
+        if len(self._partial) > LONGEST_LINE:
+            raise Ended(_ENDLESS)

@@ -8,23 +8,28 @@ present one, so that a mail costs one round trip and one write. The rules that m
 - at most one body is under way on a connection, and each recipient has a transaction of its own;
 - until its own body was written, a mail may be taken elsewhere: it comes back as RETURNED;
 - a body that was written and never answered is IN_DOUBT;
-- the first failing reply is the verdict, and each message gets exactly one.
+- the first failing reply is the verdict, and each message gets exactly one;
+- a reply that its command can't have shows that we are out of step, and ends the conversation;
+- after the last mail that the server or the endpoint allows on one connection, it says goodbye.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from newsletter.sending import envelope
 from newsletter.sending.envelope import Mail
 from newsletter.sending.handshake import Handshake, Step
+from newsletter.sending.refusals import Stage
 from newsletter.sending.replies import ACCEPTED, Ended, Reader, Reply, Verdict, reply
 from newsletter.sending.servers import Endpoint
 
 SETUP_PATIENCE = 300  # seconds for each reply before the first mail (RFC 5321, 4.5.3.2)
 FINISHED = "finished"
 WITHDRAWN = Reply(0, "withdrawn")
+_PLAIN_TEXT: Final = "the mail server sent plain text behind its answer to STARTTLS"
 
 
 class Message:
@@ -38,7 +43,12 @@ class Message:
         self.withdrawn = False  # the journal refused it: its body must not go out
         self.started = False  # its first command was said
         self.invited = False  # the server said 354
-        self.problem: tuple[Verdict, Reply] | None = None
+        self.problem: tuple[Verdict, Reply, Stage] | None = None
+
+    def reset(self) -> None:
+        """Make it a new message, for one more connection."""
+        self.released = self.withdrawn = self.started = self.invited = False
+        self.problem = None
 
 
 class Outcome(NamedTuple):
@@ -47,6 +57,7 @@ class Outcome(NamedTuple):
     message: Message
     verdict: Verdict
     reply: Reply
+    stage: Stage = Stage.CONNECT  # what `reply` answered
 
 
 class Expect(Enum):
@@ -62,6 +73,8 @@ class Expect(Enum):
 
 # By identity: hashing an Enum's member costs more than all else about a reply.
 _MAIL, _RCPT, _DATA, _BODY = Expect.MAIL, Expect.RCPT, Expect.DATA, Expect.BODY
+_ENVELOPE: Final = (_MAIL, _RCPT, _DATA)
+_STAGES: Final = {_MAIL: Stage.MAIL, _RCPT: Stage.RCPT, _DATA: Stage.DATA}
 
 
 class Conversation:
@@ -82,15 +95,20 @@ class Conversation:
         self.is_ready = False  # greeted, secured and signed in
         self.ended = ""  # why nothing more can be said
         self.answered = 0  # mails with an answer to their body, or to their recipient
+        self.heard = 0  # rises with each whole reply
         self._permit = permit
         self._reader = Reader()
         self._out: list[bytes] = []
         self._outcomes: list[Outcome] = []
         self._expected: deque[Expect] = deque()
-        self._script: deque[tuple[bytes, Expect]] = deque()  # what is still to say for `_next`
+        self._script: deque[tuple[bytes, Expect]] = (
+            deque()
+        )  # in lock-step: still to say for `_next`
         self._present: Message | None = None  # its body is under way
         self._next: Message | None = None  # its envelope is, or will be
         self._needs_reset = False
+        self._can_pipeline = False
+        self._left = server.mails_per_connection or sys.maxsize  # MAIL commands still to say
 
     # --- for the transport --------------------------------------------------------------
 
@@ -100,12 +118,13 @@ class Conversation:
             return []
         try:
             for code, lines in self._reader.feed(data):
+                self.heard += 1
                 if self.is_ready:
                     self._answered(code, lines)
                 else:
                     self._set_up(code, lines)
             if self.wants_tls and not self._reader.is_empty:
-                raise Ended("the mail server sent plain text behind its answer to STARTTLS")
+                raise Ended(_PLAIN_TEXT)
         except Ended as end:
             self._end(str(end))
         return self._take_outcomes()
@@ -124,18 +143,19 @@ class Conversation:
     @property
     def wants_tls(self) -> bool:
         """Whether the transport must encrypt the connection now, and then call `encrypted`."""
-        return self.handshake.step is Step.ENCRYPT
+        return self.handshake.step is Step.ENCRYPT and not self.ended
 
     def encrypted(self) -> None:
         """Say that the connection is encrypted now."""
-        self._out.append(self.handshake.encrypted())
+        if not self.ended:
+            self._out.append(self.handshake.encrypted())
 
     @property
     def patience(self) -> int | None:
         """Seconds to wait for the next reply; None when none is due."""
         if not self.is_ready:
             return SETUP_PATIENCE
-        return int(self._expected[0].value[1]) if self._expected else None
+        return self._expected[0].value[1] if self._expected else None
 
     @property
     def waits_for(self) -> str:
@@ -149,7 +169,7 @@ class Conversation:
     @property
     def wants(self) -> bool:
         """Whether there is room for one more message."""
-        return self.is_ready and self._next is None and not self.ended
+        return self._next is None and self.is_ready and self._left > 0 and not self.ended
 
     @property
     def is_idle(self) -> bool:
@@ -179,8 +199,9 @@ class Conversation:
     def quit(self) -> None:
         """Say goodbye; nothing more can be offered."""
         if not self.ended:
+            unsaid = self._out.copy() if self.is_idle else []
             self._end(FINISHED)
-            self._out.append(b"QUIT\r\n")
+            self._out += (*unsaid, b"QUIT\r\n")
 
     def _act(self) -> list[Outcome]:
         try:
@@ -197,39 +218,50 @@ class Conversation:
 
     def _set_up(self, code: int, lines: list[bytes]) -> None:
         if self.wants_tls:
-            raise Ended("the mail server sent plain text behind its answer to STARTTLS")
+            raise Ended(_PLAIN_TEXT)
         if command := self.handshake.answer(code, lines):
             self._out.append(command)
-        self.is_ready = self.handshake.step is Step.DONE
+        if self.handshake.step is Step.DONE:
+            can = self.handshake.can
+            self.is_ready = True
+            self._can_pipeline = can.pipelining
+            self._left = min(self._left, can.mail_limit or sys.maxsize)
 
     def _answered(self, code: int, lines: list[bytes]) -> None:
         if code == 421 or not self._expected:
             self._closed_by_server(reply(code, lines))
         expected = self._expected.popleft()
-        if (expected is _MAIL or expected is _RCPT) and 200 <= code < 300 and not self._script:
-            return  # the next command was said already
-        if expected is _BODY:
+        if code < 300 and (expected is _MAIL or expected is _RCPT):
+            if not self._script:
+                return  # the next command was said already
+        elif expected is _BODY:
             self._body_answered(code, lines)
         elif expected is _MAIL or expected is _RCPT or expected is _DATA:
             self._envelope_answered(expected, code, lines)
+        elif 300 <= code < 400:
+            raise _out_of_step(expected, code, lines)
         # What else there is (RSET, an empty message) matters not: the next MAIL begins anew.
         self._go_on()
 
     def _closed_by_server(self, last: Reply) -> NoReturn:
         """Take a 421, or a reply to nothing: the server is about to hang up."""
         if self._present is not None and last.code == 421:
-            self._outcomes.append(Outcome(self._present, Verdict.RETURNED, last))
+            self._outcomes.append(Outcome(self._present, Verdict.RETURNED, last, Stage.BODY))
             self._present = None
         raise Ended(f"the mail server ended the conversation: {last.without_addresses}")
 
     def _body_answered(self, code: int, lines: list[bytes]) -> None:
+        if 300 <= code < 400:
+            raise _out_of_step(_BODY, code, lines)
         message, self._present = self._present, None
         assert message is not None  # noqa: S101  (expected only after a body was written)
         self.answered += 1
-        if 200 <= code < 300:
-            self._outcomes.append(Outcome(message, Verdict.SENT, ACCEPTED))
+        if code < 300:
+            self._outcomes.append(Outcome(message, Verdict.SENT, ACCEPTED, Stage.BODY))
         else:
-            self._outcomes.append(Outcome(message, _verdict(code), reply(code, lines)))
+            said = reply(code, lines)
+            self._outcomes.append(Outcome(message, _verdict(code), said, Stage.BODY))
+        self._part()
 
     def _envelope_answered(self, expected: Expect, code: int, lines: list[bytes]) -> None:
         message = self._next
@@ -240,10 +272,13 @@ class Conversation:
             else:
                 # The server wants a body although it took no recipient: give it none.
                 self._say(b".\r\n", Expect.NOTHING)
-        elif message.problem is None and (expected is _DATA or not 200 <= code < 300):
+            return
+        if message.problem is None:
             # A refused MAIL is about us; a refused RCPT or DATA about this mail.
             verdict = Verdict.RETURNED if expected is _MAIL else _verdict(code)
-            message.problem = verdict, reply(code, lines)
+            message.problem = verdict, reply(code, lines), _STAGES[expected]
+        if code < 400:
+            raise _out_of_step(expected, code, lines)
 
     # --- what to say next ---------------------------------------------------------------
 
@@ -252,7 +287,7 @@ class Conversation:
         message = self._next
         if message is None or self.ended:
             return
-        if not message.started and (self.handshake.can.pipelining or not self._expected):
+        if not (message.started or message.withdrawn):
             self._start(message)
         if self._script:
             self._say_script(message)
@@ -262,23 +297,27 @@ class Conversation:
             self._conclude(message)
 
     def _start(self, message: Message) -> None:
-        message.started = True
-        mail, can = message.mail, self.handshake.can
-        if problem := envelope.unfit(mail, can):
-            message.problem = Verdict.REFUSED, problem
+        """Say the envelope; in lock-step, as soon as nothing else is under way."""
+        if self._expected and not self._can_pipeline:
             return
-        if self._needs_reset:
-            self._needs_reset = False
-            self._script.append((b"RSET\r\n", Expect.RSET))
-        self._script.append((envelope.mail_from(mail, can), _MAIL))
-        self._script.append((envelope.rcpt_to(mail), _RCPT))
-        self._script.append((b"DATA\r\n", _DATA))
+        commands = envelope.commands(message.mail, self.handshake.can)
+        if isinstance(commands, Reply):
+            message.problem = Verdict.REFUSED, commands, Stage.RCPT
+            return
+        message.started = True
+        self._left -= 1
+        reset = [(b"RSET\r\n", Expect.RSET)] if self._needs_reset else []
+        self._needs_reset = False
+        if self._can_pipeline:
+            for command in reset:
+                self._say(*command)
+            self._out += (*commands, b"DATA\r\n")
+            self._expected += _ENVELOPE
+        else:
+            self._script += reset
+            self._script += zip((*commands, b"DATA\r\n"), _ENVELOPE, strict=True)
 
     def _say_script(self, message: Message) -> None:
-        if self.handshake.can.pipelining:
-            while self._script:
-                self._say(*self._script.popleft())
-            return
         # In lock-step there is a way back as long as DATA was not said.
         may_go = message.released or self._script[0][1] is not _DATA
         if may_go and not (self._expected or message.problem or message.withdrawn):
@@ -288,20 +327,26 @@ class Conversation:
         if message.withdrawn or (message.released and not self._permit(message)):
             raise Ended(WITHDRAWN.text)  # there is no way back from 354 but to hang up
         if message.released:
-            self._out.append(message.mail.data)
-            self._say(b".\r\n", _BODY)
+            self._out += (message.mail.data, b".\r\n")
+            self._expected.append(_BODY)
             self._present, self._next = message, None
 
     def _conclude(self, message: Message) -> None:
         """End a message that will have no body, once all replies to its envelope are here."""
-        if message.started and any(e is _MAIL or e is _RCPT or e is _DATA for e in self._expected):
+        if message.started and any(expected in _ENVELOPE for expected in self._expected):
             return
-        self._needs_reset = message.started
+        self._needs_reset = self._needs_reset or message.started
         self._script.clear()
         self._next = None
-        verdict, why = message.problem or (Verdict.RETURNED, WITHDRAWN)
+        verdict, why, stage = message.problem or (Verdict.RETURNED, WITHDRAWN, Stage.CONNECT)
         self.answered += verdict is not Verdict.RETURNED
-        self._outcomes.append(Outcome(message, verdict, why))
+        self._outcomes.append(Outcome(message, verdict, why, stage))
+        self._part()
+
+    def _part(self) -> None:
+        """Say goodbye when this was the last mail that may go over this connection."""
+        if self._left <= 0 and self.is_idle:
+            self.quit()
 
     def _end(self, reason: str) -> None:
         if self.ended:
@@ -312,10 +357,14 @@ class Conversation:
         present, self._present = self._present, None
         following, self._next = self._next, None
         if present:
-            self._outcomes.append(Outcome(present, Verdict.IN_DOUBT, Reply(0, reason)))
+            # A body that we have not given away yet can't have arrived.
+            is_unsaid = any(part is present.mail.data for part in self._out)
+            verdict = Verdict.RETURNED if is_unsaid else Verdict.IN_DOUBT
+            self._outcomes.append(Outcome(present, verdict, Reply(0, reason), Stage.BODY))
         if following:
-            problem = following.problem or (Verdict.RETURNED, Reply(0, reason))
+            problem = following.problem or (Verdict.RETURNED, Reply(0, reason), Stage.CONNECT)
             self._outcomes.append(Outcome(following, *problem))
+        self._out.clear()
 
     def _say(self, command: bytes, expect: Expect) -> None:
         self._out.append(command)
@@ -323,4 +372,9 @@ class Conversation:
 
 
 def _verdict(code: int) -> Verdict:
-    return Verdict.REFUSED if 500 <= code < 600 else Verdict.DEFERRED
+    return Verdict.REFUSED if code >= 500 else Verdict.DEFERRED
+
+
+def _out_of_step(expected: Expect, code: int, lines: list[bytes]) -> Ended:
+    said = reply(code, lines).without_addresses
+    return Ended(f"the mail server answered {expected.value[0]} with {said}")

@@ -23,6 +23,7 @@ class Mail:
     envelope_from: str = "b@example.org"
     data: bytes = b"Subject: x\r\n\r\nhello\r\n"
     needs_smtputf8: bool = False
+    message_id: str = "<c1.abc@example.org>"
 
 
 def message(number: int = 1, **fields) -> Message:
