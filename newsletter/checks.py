@@ -34,3 +34,18 @@ def suppression_key_is_its_own(app_configs: Any, **kwargs: Any) -> list[CheckMes
             id="newsletter.W001",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def secrets_have_a_key_of_their_own(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn when rotating SECRET_KEY would lock away signing keys and passwords."""
+    if settings.ENCRYPTION_KEYS:
+        return []
+    return [
+        Warning(
+            "ENCRYPTION_KEYS is not set, so a key derived from SECRET_KEY is used in its place",
+            hint="Set ENCRYPTION_KEYS and run `manage.py reseal` before you ever rotate "
+            "SECRET_KEY: signing keys and passwords of mail servers are stored encrypted.",
+            id="newsletter.W002",
+        )
+    ]
