@@ -178,6 +178,11 @@ def csv_lines(wanted: Filter) -> Iterator[str]:
         yield writer.writerow([harmless(cell) for cell in cells])
 
 
+def ids(wanted: Filter) -> list[int]:
+    """Return the ids of all deliveries that a filter finds."""
+    return [row.id for row in every(wanted)]
+
+
 class _Echo:
     """A file that gives back what is written to it, for csv.writer."""
 

@@ -54,6 +54,17 @@ class Progress:
         return self.audience - self.sent - self.failed - self.skipped - self.in_doubt
 
     @property
+    def shares(self) -> dict[str, float]:
+        """The parts of the audience with an outcome, in per cent, for a bar."""
+        parts = {
+            "sent": self.sent,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "in_doubt": self.in_doubt,
+        }
+        return {name: round(100 * n / (self.audience or 1), 2) for name, n in parts.items()}
+
+    @property
     def seconds_left(self) -> float | None:
         """How long it will take at the present rate; None when it does not move."""
         return self.pending / self.per_second if self.per_second else None

@@ -29,7 +29,7 @@ _DEFERRED = """
         JOIN newsletter_batch batch ON batch.id = deferral.batch_id
         WHERE batch.campaign_id = %s
         LIMIT %s
-    ) some
+    ) deferrals
 """
 
 

@@ -1,9 +1,12 @@
 """How moments, rates and states are written: the same on pages, in commands and in mails. Pure."""
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, time
 from typing import Protocol
 
 from django.utils import timezone
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class Lasting(Protocol):
@@ -54,3 +57,42 @@ def rate(per_second: float) -> str:
     if per_second < 1:
         return f"{per_second * 60:,.0f} a minute"
     return f"{per_second:,.0f} a second" if per_second >= 10 else f"{per_second:.1f} a second"
+
+
+class Paced(Protocol):
+    """What has a pace: a campaign."""
+
+    throttle: int | None
+    send_days: list[int]
+    send_from: time | None
+    send_until: time | None
+
+
+def pace(paced: Paced) -> str:
+    """Write how fast and when mail goes: "600 a minute, Monday to Friday, 09:00 to 17:00"."""
+    parts = [
+        f"{paced.throttle:,} a minute" if paced.throttle else "as fast as the servers take it",
+        days(paced.send_days),
+        hours(paced.send_from, paced.send_until),
+    ]
+    words = ", ".join(part for part in parts if part)
+    return words[0].upper() + words[1:]
+
+
+def days(numbers: Collection[int]) -> str:
+    """Write days of the week (ISO: 1 is Monday); empty for every day."""
+    chosen = sorted(set(numbers))
+    if len(chosen) in (0, len(DAYS)):
+        return ""
+    if len(chosen) > 2 and chosen == list(range(chosen[0], chosen[-1] + 1)):
+        return f"{DAYS[chosen[0] - 1]} to {DAYS[chosen[-1] - 1]}"
+    return "only " + ", ".join(DAYS[number - 1] for number in chosen)
+
+
+def hours(begin: time | None, end: time | None) -> str:
+    """Write the hours of a day; empty for all of it."""
+    if begin and end:
+        return f"{begin:%H:%M} to {end:%H:%M}"
+    if begin:
+        return f"not before {begin:%H:%M}"
+    return f"not after {end:%H:%M}" if end else ""

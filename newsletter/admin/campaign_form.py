@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from newsletter import composing
+from newsletter.admin import pace
 from newsletter.admin.lists import members
 from newsletter.models import Campaign
 from subscribers.models import MailingList, Subscription
@@ -20,6 +21,7 @@ FIELDS = (
     "body",
     "template",
     "lists",
+    *pace.FIELDS,
 )
 # What the buttons above the body write, and what they say.
 PLACEHOLDERS = (
@@ -31,7 +33,7 @@ PLACEHOLDERS = (
 )
 
 
-class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
+class CampaignForm(pace.PaceFields, forms.ModelForm):  # type: ignore[type-arg]
     """A campaign as its author writes it. Mistakes in templates stand at their field."""
 
     class Meta:
@@ -53,6 +55,14 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             )
         if "lists" in self.fields:
             self.fields["lists"].required = False  # a draft may be saved before that is decided
+
+    @property
+    def first_tab(self) -> str:
+        """The part of the editor to begin with: where the mistakes are, if only there."""
+        wrong = set(self.errors) if self.is_bound else set()
+        if wrong and wrong <= set(pace.FIELDS):
+            return "pace"
+        return "audience" if wrong == {"lists"} else "content"
 
     @property
     def audience(self) -> QuerySet[MailingList]:

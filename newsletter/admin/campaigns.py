@@ -1,6 +1,6 @@
 """Campaigns: the list, and the form of a draft. The rules of their life: newsletter.campaigns.
 
-A campaign that has left draft can't be edited; its pages are progress and report (sending.py,
+A campaign that has left draft can't be edited; its pages are progress and report (progress.py,
 reports.py). Every button calls one function and shows what it says.
 """
 
@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
 
-from newsletter.admin import preview, reports, sending
+from newsletter.admin import preview, progress, reports, sending
 from newsletter.admin.campaign_form import FIELDS, PLACEHOLDERS, CampaignForm
 from newsletter.admin.figures import Figures, figures
 from newsletter.admin.listing import Listing, moment
@@ -37,7 +37,7 @@ class CampaignAdmin(Listing):
 
     form = CampaignForm
     change_form_template = "admin/newsletter/campaign/change_form.html"
-    list_display = ("title", "state", "progress", "opened", "clicked", "when")
+    list_display = ("title", "state", "sent", "opened", "clicked", "when")
     list_filter = (("status", ChoicesDropdownFilter), ("lists", RelatedDropdownFilter))
     search_fields = ("subject",)
     ordering = ("-id",)
@@ -76,7 +76,7 @@ class CampaignAdmin(Listing):
         return render_to_string("broadsheet/status.html", {"campaign": campaign})
 
     @admin.display(description="Sent")
-    def progress(self, campaign: Any) -> SafeString | str:
+    def sent(self, campaign: Any) -> SafeString | str:
         """Show how many of how many."""
         numbers: Figures = campaign.figures
         if not campaign.started_at:
@@ -166,5 +166,5 @@ class CampaignAdmin(Listing):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of sending, previews and reports."""
-        own = [*preview.urls(), *sending.urls(), *reports.urls()]
+        own = [*preview.urls(), *sending.urls(), *progress.urls(), *reports.urls()]
         return [*own, *super().get_urls()]

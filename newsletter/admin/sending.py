@@ -1,4 +1,4 @@
-"""The buttons that move a campaign, and the page that shows it on its way.
+"""The buttons that start, stop and move a campaign, and the page that asks before the start.
 
 Each button calls one function of newsletter.campaigns. What that refuses is said in its own words.
 """
@@ -10,23 +10,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
-from newsletter import audience, campaigns, composing
-from newsletter.admin.figures import Figures, figures
+from newsletter import audience, campaigns, composing, wording
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.preview import chosen_person
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign
 from subscribers import addresses
-from subscribers.models import Organisation, Subscriber
-
-PROBLEMS = 100  # rows of the list of what was not sent
+from subscribers.models import Organisation
 
 DONE_WORDS = {
     "pause": "Paused. What is in hand is finished within seconds; nothing more is begun.",
@@ -51,7 +46,7 @@ def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method == "POST":
         return _start(request, campaign)
     if campaign.status not in (Campaign.Status.DRAFT, Campaign.Status.SCHEDULED):
-        return _to_progress(campaign_id)
+        return to_progress(campaign_id)
     organisation = Organisation.current()
     problems = [str(problem) for problem in composing.check(campaign)]
     people = audience.count(campaign_id)
@@ -66,6 +61,7 @@ def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
         people=people,
         organisation=organisation,
         problems=problems,
+        pace=wording.pace(campaign),
         sender=campaign.from_email or settings.DEFAULT_FROM_EMAIL,
         ready=people > 0 and not problems,
     )
@@ -77,15 +73,15 @@ def _start(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         if at is None or at <= timezone.now():
             messages.error(request, "Choose a moment in the future.")
             return HttpResponseRedirect(request.path)
-        done = _try(request, lambda: campaigns.schedule(campaign.pk, at))
+        done = attempt(request, lambda: campaigns.schedule(campaign.pk, at))
         words = "Scheduled. Until then it can be taken back and changed."
     else:
-        done = _try(request, lambda: campaigns.start(campaign.pk))
+        done = attempt(request, lambda: campaigns.start(campaign.pk))
         words = "Sending has begun."
     if not done:
         return HttpResponseRedirect(request.path)
     messages.success(request, words)
-    return _to_progress(campaign.pk)
+    return to_progress(campaign.pk)
 
 
 def local_moment(text: str, zone: str) -> datetime | None:
@@ -106,9 +102,9 @@ def local_moment(text: str, zone: str) -> datetime | None:
 @require_POST
 def move(request: HttpRequest, campaign_id: int, action: str) -> HttpResponse:
     """Pause, resume, cancel, or take a schedule back."""
-    if _try(request, lambda: MOVES[action](campaign_id)):
+    if attempt(request, lambda: MOVES[action](campaign_id)):
         messages.success(request, DONE_WORDS[action])
-    return _to_progress(campaign_id)
+    return to_progress(campaign_id)
 
 
 @require_POST
@@ -128,112 +124,17 @@ def send_test(request: HttpRequest, campaign: Campaign) -> None:
         messages.error(request, f"No test was sent: {error}.")
         return
     person = chosen_person(request)
-    if _try(request, lambda: campaigns.test_send(campaign.pk, address.email, person)):
+    if attempt(request, lambda: campaigns.test_send(campaign.pk, address.email, person)):
         messages.success(
             request, f"The draft is saved, and a test is on its way to {address.email}."
         )
 
 
-# --- on its way -------------------------------------------------------------------------
+# --- details ----------------------------------------------------------------------------
 
 
-@require_GET
-def progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Show the sum that always balances, and what went wrong."""
-    campaign = get_object_or_404(Campaign, pk=campaign_id)
-    if campaign.status == Campaign.Status.DRAFT:
-        return HttpResponseRedirect(reverse("admin:newsletter_campaign_change", args=[campaign_id]))
-    return page(
-        request,
-        "admin/newsletter/campaign/progress.html",
-        "Sending",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
-        part="progress",
-        figures=figures([campaign])[campaign.pk],
-        pace=_pace(campaign_id),
-        may_send=request.user.has_perm("newsletter.change_campaign"),
-        **_not_sent(request, campaign_id),
-    )
-
-
-@require_GET
-def progress_json(request: HttpRequest, campaign_id: int) -> JsonResponse:
-    """Answer with the same numbers, for the page to show without loading anew."""
-    campaign = get_object_or_404(Campaign, pk=campaign_id)
-    numbers = figures([campaign])[campaign.pk]
-    names = ("audience", "sent", "failed", "skipped", "in_doubt", "pending")
-    going = campaign.status in (Campaign.Status.RUNNING, Campaign.Status.SCHEDULED)
-    return JsonResponse(
-        {
-            "text": {
-                **{name: intcomma(getattr(numbers, name)) for name in names},
-                **_pace(campaign_id),
-                "waiting": campaign.waiting_reason,
-                "share": f"{_share_done(numbers)} %",
-            },
-            "width": numbers.shares,
-            "show": {"waiting": bool(campaign.waiting_reason)},
-            "done": not going or request.GET.get("as", campaign.status) != campaign.status,
-        }
-    )
-
-
-@require_GET
-def problems(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Answer with the list of what was not sent, for the page to fetch anew."""
-    campaign = get_object_or_404(Campaign, pk=campaign_id)
-    return HttpResponse(
-        render_to_string(
-            "admin/newsletter/campaign/not_sent.html",
-            {"campaign": campaign, **_not_sent(request, campaign_id)},
-            request,
-        )
-    )
-
-
-def _not_sent(request: HttpRequest, campaign_id: int) -> dict[str, Any]:
-    status = request.GET.get("status", "")
-    found = Delivery.objects.filter(campaign_id=campaign_id).exclude(status=Delivery.Status.SENT)
-    if status in Delivery.Status.values:
-        found = found.filter(status=status)
-    rows = list(found.order_by("-id")[:PROBLEMS])
-    emails = dict(
-        Subscriber.objects.filter(id__in=[row.subscriber_id for row in rows]).values_list(
-            "id", "email"
-        )
-    )
-    return {
-        "not_sent": [{"delivery": row, "email": emails.get(row.subscriber_id)} for row in rows],
-        "not_sent_status": status,
-        "not_sent_limit": PROBLEMS,
-    }
-
-
-def _pace(campaign_id: int) -> dict[str, str]:
-    """Return the rate and the time left, in words."""
-    going = campaigns.progress(campaign_id)
-    if going.seconds_left is None:
-        return {"rate": "–", "left": "–"}
-    return {"rate": f"{going.per_second:,.0f} a second", "left": _duration(going.seconds_left)}
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return "less than a minute"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def _share_done(numbers: Figures) -> int:
-    done = numbers.audience - numbers.pending
-    return int(100 * done / numbers.audience) if numbers.audience else 0
-
-
-def _try(request: HttpRequest, act: Callable[[], Any]) -> bool:
-    """Do it, or say why it can't be done."""
+def attempt(request: HttpRequest, act: Callable[[], Any]) -> bool:
+    """Do it, or say why it can't be done. Returns whether it was done."""
     try:
         act()
     except campaigns.Refused as error:
@@ -242,24 +143,18 @@ def _try(request: HttpRequest, act: Callable[[], Any]) -> bool:
     return True
 
 
-def _to_progress(campaign_id: int) -> HttpResponse:
+def to_progress(campaign_id: int) -> HttpResponse:
+    """Go to the page that shows a campaign on its way."""
     return HttpResponseRedirect(reverse("admin:newsletter_campaign_progress", args=[campaign_id]))
 
 
 def urls() -> list[URLPattern]:
     """Return the addresses of these pages."""
-    see, send = "newsletter.view_campaign", "newsletter.change_campaign"
+    send = "newsletter.change_campaign"
     name = "newsletter_campaign"
     return [
         path("<int:campaign_id>/start/", permitted(start, send), name=f"{name}_start"),
         path("<int:campaign_id>/duplicate/", permitted(duplicate, send), name=f"{name}_duplicate"),
-        path("<int:campaign_id>/progress/", permitted(progress, see), name=f"{name}_progress"),
-        path(
-            "<int:campaign_id>/progress.json",
-            permitted(progress_json, see),
-            name=f"{name}_progress_json",
-        ),
-        path("<int:campaign_id>/problems/", permitted(problems, see), name=f"{name}_problems"),
         *(
             path(
                 f"<int:campaign_id>/{action}/",

@@ -1,12 +1,14 @@
 """Filters of the admin's own pages: how numbers, shares and campaigns are written and linked."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 
+from newsletter import wording
 from newsletter.models import Campaign
 
 register = template.Library()
@@ -29,6 +31,18 @@ def about(counted: tuple[int, bool]) -> str:
 def people(number: int, word: str) -> str:
     """Write a number with its word, which gets an s when it isn't one."""
     return f"{intcomma(number)} {word}{'' if number == 1 else 's'}"
+
+
+@register.filter
+def near(moment: datetime) -> str:
+    """Write a moment that is near: "14:05", "Monday 09:00"."""
+    return wording.clock(moment)
+
+
+@register.filter
+def rate(per_second: float) -> str:
+    """Write mails a second: a decimal below ten."""
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.1f}"
 
 
 @register.filter(name="json")

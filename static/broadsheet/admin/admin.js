@@ -14,7 +14,9 @@
     });
 
   /* Live parts: [data-live-url] is asked again and again for
-     {text: {name: text}, width: {name: per cent}, show: {name: boolean}, charts: {...}, done: boolean}. */
+     {text: {name: text}, width: {name: per cent}, show: {name: boolean}, html: {name: markup of ours},
+     charts: {...}, done: boolean}. */
+  const shown = new WeakMap(); // what each place holds, as it came
   const show = (root, news) => {
     for (const [name, text] of Object.entries(news.text ?? {})) {
       each(`[data-live="${name}"]`, root, (place) => {
@@ -29,6 +31,15 @@
     for (const [name, visible] of Object.entries(news.show ?? {})) {
       each(`[data-live-show="${name}"]`, root, (place) => {
         place.hidden = !visible;
+      });
+    }
+    for (const [name, markup] of Object.entries(news.html ?? {})) {
+      each(`[data-live-html="${name}"]`, root, (place) => {
+        if (shown.get(place) === markup) return;
+        shown.set(place, markup);
+        place.innerHTML = markup;
+        drawBars(place);
+        each("time[data-local]", place, localTime);
       });
     }
     for (const [name, chart] of Object.entries(news.charts ?? {})) {
@@ -102,12 +113,19 @@
   /* Times of the server's clock are said in the reader's own zone. */
   const localTime = (time) => {
     const moment = new Date(time.dateTime);
-    if (!Number.isNaN(moment.valueOf())) {
-      time.textContent = moment.toLocaleString(document.documentElement.lang || undefined, {
-        dateStyle: "medium",
-        timeStyle: "short",
-      });
-    }
+    if (Number.isNaN(moment.valueOf())) return;
+    const style = time.dataset.local === "near" ? near(moment) : { dateStyle: "medium", timeStyle: "short" };
+    time.textContent = moment.toLocaleString(document.documentElement.lang || undefined, style);
+  };
+
+  /* A moment of today is said by its time alone, one of the next days with its weekday. */
+  const near = (moment) => {
+    const midnight = new Date();
+    midnight.setHours(0, 0, 0, 0);
+    const days = (moment - midnight) / 86400000;
+    const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    if (days >= 0 && days < 1) return time;
+    return days >= 1 && days < 7 ? { weekday: "long", ...time } : { day: "numeric", month: "short", ...time };
   };
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -132,6 +150,11 @@
   document.addEventListener("submit", (event) => {
     const question = event.target.dataset.confirm ?? event.submitter?.dataset.confirm;
     if (question && !window.confirm(question)) event.preventDefault();
+  });
+  /* One box ticks all of a name in its form. */
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.ticks;
+    if (name) event.target.form.querySelectorAll(`[name="${name}"]`).forEach((box) => (box.checked = event.target.checked));
   });
   document.addEventListener("click", (event) => {
     const opener = event.target.closest?.("[data-opens]");
