@@ -1,4 +1,4 @@
-"""`make chaos ARGS=...`: run the trials that are named, print what came of each, fail if one did."""
+"""`make chaos ARGS=...`: run the trials that are named, and say what came of each."""
 
 import argparse
 import os
@@ -6,79 +6,77 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 
 import django
 from rich.console import Console
 
+from tests.chaos import network
 from tests.chaos.stage import Stage
-from tests.chaos.trouble import Kind
 
 BOUND = 600  # seconds, for everything together
-
-_SERVERS = (Kind.REDIS, Kind.REDIS_EMPTY, Kind.POSTGRES, Kind.POSTGRES_CRASH)
-_NAMES = ("plain", "tls", "no-pipelining", "closes-after-20")
-
-
-def variants(names: list[str]):
-    """Return what is to be tried. All of them have to fit into ten minutes."""
-    from tests.chaos.trial import Variant
-
-    if names == ["short"]:
-        servers = (Kind.REDIS_EMPTY, Kind.POSTGRES_CRASH)
-        return [Variant("short", 3_000, 6, servers, workers=2, seconds=0.05)]
-    plain = Variant("plain", 100_000, 30, _SERVERS * 2)
-    smaller = {
-        "tls": Variant("tls", 15_000, 6, _SERVERS, tls=True, seconds=0.01),
-        "no-pipelining": Variant(
-            "no-pipelining", 15_000, 6, _SERVERS, pipelining=False, seconds=0.01
-        ),
-        "closes-after-20": Variant(
-            "closes-after-20", 15_000, 6, _SERVERS, mails_per_connection=20, seconds=0.01
-        ),
-    }
-    if names == ["all"]:
-        names = list(_NAMES)
-    return [smaller.get(name, plain) for name in names]
+NAMES = ("plain", "tls", "no-pipelining", "closes-after-20")
+OTHERS = ("short", "crashes", "hosts", "leaving", "pause")
 
 
 def main(arguments: list[str]) -> int:
-    """Return the exit code."""
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    choices = [*_NAMES, "all", "short", "hosts", "leaving", "pause"]
-    parser.add_argument("what", nargs="*", default=["plain"], choices=choices, metavar="WHAT")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--within", type=int, default=BOUND, help="seconds for everything")
-    parser.add_argument("--folder", type=Path, help="where everything goes, and stays")
-    parser.add_argument("--people", type=int, help="another size of the campaigns")
-    options = parser.parse_args(arguments)
+    """Return the exit code: 0 when every promise was kept."""
+    options = _read(arguments)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="broadsheet-chaos-"))
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o711)
     console = Console()
-    console.print(f'Seed {options.seed} (again: make chaos ARGS="... --seed {options.seed}")')
-    console.print(f"Logs and records: {folder}")
-    return _run(options, folder, console)
+    what = " ".join(options.what)
+    console.print(f'Seed {options.seed}: again with make chaos ARGS="{what} --seed {options.seed}"')
+    console.print(f"Logs and records: {folder}", soft_wrap=True)
+    with ExitStack() as stack:
+        return _run(options, folder, console, stack)
 
 
-def _run(options: argparse.Namespace, folder: Path, console: Console) -> int:
+def _read(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    choices = [*NAMES, "all", *OTHERS]
+    words = f"any of {', '.join(choices)} (all: the first {len(NAMES)}); plain"
+    parser.add_argument("what", nargs="*", default=["plain"], metavar="WHAT", help=words)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--within", type=int, default=BOUND, help="seconds for everything")
+    parser.add_argument("--folder", type=Path, help="where logs and records go, and stay")
+    parser.add_argument("--people", type=int, default=0, help="another size of the campaigns")
+    parser.add_argument("--bound", type=float, default=1.0, help="seconds, for leaving")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.what) - set(choices):
+        parser.error(f"no such trial: {', '.join(sorted(unknown))}")
+    return options
+
+
+def _run(options: argparse.Namespace, folder: Path, console: Console, stack: ExitStack) -> int:
+    names = [*NAMES] if options.what == ["all"] else [*options.what]
     end = time.monotonic() + options.within
-    with Stage(folder) as stage:
+    lines = []
+    hosts: list[network.Host] = []
+    if "hosts" in names:
+        try:
+            hosts = stack.enter_context(network.hosts())
+        except network.NoNamespaces as problem:
+            names.remove("hosts")
+            lines.append(f"hosts: SKIPPED, since network namespaces can't be made here: {problem}")
+    is_good = True
+    if names:
+        stage = stack.enter_context(Stage(folder, network.ADDRESSES if hosts else ()))
         os.environ.update(stage.environment)
         django.setup()
-        from tests.chaos import table, trial
+        from tests.chaos import trials  # it needs Django to be set up
 
-        trials = []
-        for variant in variants(options.what):
-            if options.people:
-                variant = replace(variant, people=options.people)
-            with table.progress(console, variant.name, variant.people) as progress:
-                left = end - time.monotonic() - 10
-                trials.append(trial.run(stage, variant, options.seed, left, progress))
-            table.show(console, trials[-1])
-    for each in trials:
-        console.print(f"{each.variant.name}: {each.verdict}", soft_wrap=True)
-    return 0 if all(each.is_good for each in trials) else 1
+        for name in names:
+            # Smaller ones beside others: all have to fit into ten minutes.
+            around = trials.Around(stage, console, end, options.seed, len(names) > 1, hosts)
+            result = trials.run(name, around, people=options.people, bound=options.bound)
+            lines.append(f"{name}: {result.summary}")
+            is_good = is_good and result.is_good
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+    return 0 if is_good else 1
 
 
 if __name__ == "__main__":

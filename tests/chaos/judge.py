@@ -22,6 +22,7 @@ class Verdict:
     twice: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
     may_be_in_doubt: int = 0
+    cut: int = 0  # connections that the server cut between a body and its answer
     false: list[str] = field(default_factory=list)  # outcomes that the record denies
     rude: int = 0  # things that the server had not offered
     unbalanced: str = ""  # empty: the sum balances
@@ -29,12 +30,18 @@ class Verdict:
     refused: int = 0
     deferred: int = 0
     in_doubt_with_mail: int = 0
+    silence: float = 0.0  # seconds, the longest between two mails
 
     @property
     def is_good(self) -> bool:
         """Whether everything is as promised."""
         wrong = self.missed or self.twice or self.false or self.rude or self.unbalanced
         return not wrong and len(self.in_doubt) <= self.may_be_in_doubt
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each is in doubt, without the name."""
+        return [who.partition(": ")[2] for who in self.in_doubt]
 
     def __str__(self) -> str:
         balance = "sum balanced" if not self.unbalanced else f"SUM WRONG: {self.unbalanced}"
@@ -61,16 +68,19 @@ def judge(
     verdict = Verdict()
     mails: Counter[str] = Counter()
     refused = set()
+    last_at = float("inf")
     for line in lines:
         if line.what in record.MAILS:
             mails[line.recipient] += 1
+            verdict.silence = max(verdict.silence, line.at - last_at)
+            last_at = line.at
         elif line.what == record.REFUSED:
             refused.add(line.recipient)
         elif line.what == record.DROPPED and line.detail in DOUBTFUL:
-            verdict.may_be_in_doubt += 1
+            verdict.cut += 1
         verdict.deferred += line.what == record.DEFERRED
         verdict.rude += line.what == record.RUDE
-    verdict.may_be_in_doubt += 2 * open_at_kills
+    verdict.may_be_in_doubt = 2 * open_at_kills + verdict.cut
     verdict.in_record, verdict.refused = mails.total(), len(refused)
     verdict.twice = sorted(who for who, count in mails.items() if count > 1)
     verdict.false = sorted(f"{who}: not in the audience" for who in mails.keys() - set(audience))

@@ -55,7 +55,7 @@ SLOWEST = 1.5  # seconds
 class Habits:
     """Everything about the mail server that a variant chooses."""
 
-    record: str  # the file that it writes
+    record: str = ""  # the file that it writes
     host: str = "127.0.0.1"
     port: int = 0
     seed: int = 0

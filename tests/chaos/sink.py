@@ -1,7 +1,7 @@
 """The mail server that a campaign is sent to, in a process of its own: quick, and ill-tempered.
 
-It keeps its own record (record.py): a mail's line is written before its 250 goes out. It is what the
-judge reads. Started with its habits as JSON: `python -m tests.chaos.sink '{"record": ...}'`; prints
+It keeps its own record (record.py), which the judge reads: a mail's line is written before its 250
+goes out. Started with its habits as JSON: `python -m tests.chaos.sink '{"record": ...}'`; prints
 its port when it listens.
 """
 
@@ -296,7 +296,8 @@ async def serve(habits: Habits) -> None:
     )
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await stopping.wait()
 
 

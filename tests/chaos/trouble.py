@@ -1,6 +1,6 @@
 """What breaks, and when: drawn at random from a seed, so that a run can be had again. Pure.
 
-Moments are numbers of mails that the mail server has accepted, so that every kill meets a campaign
+Moments are counted in mails that the mail server has accepted, so that every kill meets a campaign
 that is being sent, however quick the machine is; a short random wait is added to each.
 """
 
@@ -24,30 +24,53 @@ class Kind(StrEnum):
 
 KILLS = (Kind.KILL_CHILD, Kind.KILL_TREE, Kind.TERMINATE, Kind.FREEZE)
 SERVERS = (Kind.REDIS, Kind.REDIS_EMPTY, Kind.POSTGRES, Kind.POSTGRES_CRASH)
-FIRST, LAST = 0.02, 0.92  # parts of the campaign between which things break
+LAST = 0.93  # part of the campaign after which nothing breaks any more
 
 
 @dataclass(frozen=True)
 class Trouble:
     """One misfortune."""
 
-    after: int  # mails in the mail server's record
+    share: float  # of the mails that are sent between the beginning and LAST
     wait: float  # seconds more
     kind: Kind
     down: float  # seconds that a server is away, or that a process is stopped past its lease
 
 
-def plan(seed: int, people: int, kills: int, servers: tuple[Kind, ...]) -> list[Trouble]:
-    """Return everything that will break, in order: `kills` of workers, and these servers."""
-    draw = random.Random(f"trouble {seed}")
-    kinds = [KILLS[number % len(KILLS)] for number in range(kills)]
-    found = [
-        Trouble(
-            after=int(people * draw.uniform(FIRST, LAST)),
-            wait=draw.uniform(0, 0.7),
-            kind=kind,
-            down=draw.uniform(0.2, 3.0),
-        )
-        for kind in (*kinds, *servers)
-    ]
-    return sorted(found, key=lambda trouble: trouble.after)
+class Plan:
+    """Everything that will break, in order, and after how many mails.
+
+    What came late (a worker had to be found, a server to come up) moves the rest together, so that
+    all of it happens.
+    """
+
+    def __init__(self, seed: int, people: int, kills: int, servers: tuple[Kind, ...]) -> None:
+        draw = random.Random(f"trouble {seed}")
+        kinds = [*(KILLS[number % len(KILLS)] for number in range(kills)), *servers]
+        draw.shuffle(kinds)
+        self._left = [
+            Trouble(draw.expovariate(1), draw.uniform(0, 0.5), kind, draw.uniform(0.2, 3.0))
+            for kind in kinds
+        ]
+        self._last = int(people * LAST)
+        self._after = 0
+        self._space(0)
+
+    def due(self, mails: int) -> Trouble | None:
+        """Return what breaks now, when so many mails were accepted."""
+        return self._left[0] if self._left and mails >= self._after else None
+
+    @property
+    def is_left(self) -> bool:
+        """Whether something has not happened yet."""
+        return bool(self._left)
+
+    def happened(self, mails: int) -> None:
+        """Go on to the next."""
+        self._left.pop(0)
+        self._space(mails)
+
+    def _space(self, mails: int) -> None:
+        if self._left:
+            shares = sum(trouble.share for trouble in self._left)
+            self._after = mails + int((self._last - mails) * self._left[0].share / shares)
