@@ -6,6 +6,7 @@ from django.contrib import admin
 from newsletter.admin import (
     accounts,
     campaigns,
+    dkim,
     imports,
     law,
     lists,
@@ -18,6 +19,7 @@ from newsletter.admin import (
 __all__ = [
     "accounts",
     "campaigns",
+    "dkim",
     "imports",
     "law",
     "lists",

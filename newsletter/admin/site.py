@@ -86,6 +86,7 @@ SETTINGS = (
         "subscribers_organisation_changelist",
         "subscribers.view_organisation",
     ),
+    Item("Signing keys", "key", "newsletter_dkimkey_changelist", "newsletter.view_dkimkey"),
     Item("Users", "person", "auth_user_changelist", "auth.view_user"),
     Item("Groups", "shield_person", "auth_group_changelist", "auth.view_group"),
 )

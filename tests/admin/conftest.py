@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from newsletter import outbox
+from newsletter import dkim_keys, outbox
 from newsletter.models import Batch, Campaign, Delivery
 from subscribers import consent
 from subscribers.models import ConsentRecord, Import, MailingList, Subscriber, Suppression
@@ -104,6 +104,7 @@ def everything(reader, sent_campaign, draft) -> None:
         ),
     )
     consent.suppress(other.email_key, Suppression.Reason.MANUAL, origin=STAFF)
+    dkim_keys.make("example.org", ["ed25519"])
 
 
 @pytest.fixture
