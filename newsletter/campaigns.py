@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import OperationalError, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from newsletter import audience, composing
@@ -230,15 +230,14 @@ def _back_to_draft(campaign_id: int, reason: str) -> None:
     )
 
 
-def with_work() -> list[tuple[int, int]]:
-    """Return the running campaigns with batches to be claimed now, and how many these are."""
+def work() -> int:
+    """Return how many batches of running campaigns are to be claimed now."""
     due = Batch.objects.filter(
         Q(state=Batch.State.WAITING, due_at__lte=Now())
         | Q(state=Batch.State.CLAIMED, lease_until__lt=Now()),
         campaign__status=Status.RUNNING,
-    ).exclude(campaign__retry_at__gt=Now())
-    counted = due.values("campaign_id").annotate(count=Count("id")).order_by("campaign_id")
-    return list(counted.values_list("campaign_id", "count"))
+    )
+    return due.exclude(campaign__retry_at__gt=Now()).count()
 
 
 def finish_complete() -> None:

@@ -10,11 +10,11 @@ from django.core.management import call_command
 
 from newsletter import campaigns, confirmations
 from newsletter.sending import batches, run, shutdown, slots
-from subscribers import confirmation, importing
+from subscribers import confirmation, departures, importing
 
-RUN = 45.0  # seconds that a process is kept by one campaign
+RUN = 45.0  # seconds that a process is kept by campaigns
 SHORT_RUN = 5.0  # the same when the worker has no other process
-WAKE_UPS = 8  # messages for a campaign at each tick; what nobody takes is forgotten at the next
+WAKE_UPS = 32  # messages at each tick; what nobody takes is forgotten at the next
 
 
 @shared_task
@@ -23,22 +23,21 @@ def wake_campaigns() -> None:
     campaigns.start_due()
     run.settle_abandoned()
     campaigns.finish_complete()
-    for campaign_id, count in campaigns.with_work():
-        for _ in range(min(count, WAKE_UPS)):
-            send_campaign.apply_async((campaign_id,), expires=settings.TICK)
+    for _ in range(min(campaigns.work(), WAKE_UPS)):
+        send.apply_async(expires=settings.TICK)
 
 
 @shared_task
-def send_campaign(campaign_id: int) -> None:
+def send() -> None:
     """Send for a while, then queue the rest. Without a free slot: leave it to another worker."""
     seconds = RUN if settings.CELERY_WORKER_CONCURRENCY > 1 else SHORT_RUN
     with slots.slot() as is_ours, shutdown.put_off() as is_stopping:
         if not is_ours or is_stopping():
             return
-        result = run.send(campaign_id, seconds=seconds, is_stopping=is_stopping)
+        result = run.send(seconds=seconds, is_stopping=is_stopping)
     campaigns.finish_complete()
     if result.has_more:
-        send_campaign.delay(campaign_id)
+        send.delay()
 
 
 @shared_task
@@ -59,4 +58,5 @@ def tidy() -> None:
     confirmation.tidy()
     importing.tidy()
     batches.tidy()
+    departures.tidy()
     call_command("clearsessions")

@@ -368,7 +368,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="batch",
             name="taken_back",
-            field=models.IntegerField(default=0),
+            field=models.IntegerField(db_default=0),
         ),
         migrations.AddField(
             model_name="campaign",

@@ -34,7 +34,7 @@ class Batch(models.Model):
     done_at = models.DateTimeField(null=True)
     # How many of its people had an outcome before, counted in another batch: who is sent to again.
     # These are taken off the counters below at the start, so that the campaign's sum balances.
-    taken_back = models.IntegerField(default=0)
+    taken_back = models.IntegerField(db_default=0)
     # Move only in the transaction that stores the deliveries they count.
     sent = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)

@@ -1,10 +1,10 @@
-"""What a campaign sends: its frozen edition, compiled, and the lists that it goes to."""
+"""What a campaign sends: its frozen edition, compiled, the lists that it goes to, and its keys."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from newsletter import audience
-from newsletter.composing import CompiledMessage, Person
+from newsletter import audience, dkim_keys
+from newsletter.composing import CompiledMessage, Person, RenderedMail, headers
 from newsletter.models import Edition
 from newsletter.sending.envelope import Mail
 
@@ -15,11 +15,34 @@ class Content:
 
     campaign_id: int
     list_ids: list[int]
-    render: Callable[[Person], Mail]  # raises composing's RenderError
+    from_domain: str
+    render: Callable[[Person], RenderedMail]  # raises composing's RenderError
+    sign: Callable[
+        [RenderedMail], RenderedMail
+    ]  # puts our DKIM signatures in front, if we have keys
 
 
 def load(campaign_id: int) -> Content:
     """Read and compile the edition of a campaign that was started."""
     edition = Edition.objects.get(campaign_id=campaign_id)
-    render = CompiledMessage(edition).render
-    return Content(campaign_id, audience.campaign_list_ids(campaign_id), render)
+    domain = headers.mailbox(edition.from_email).domain
+    return Content(
+        campaign_id=campaign_id,
+        list_ids=audience.campaign_list_ids(campaign_id),
+        from_domain=domain,
+        render=CompiledMessage(edition).render,
+        sign=signing(domain),
+    )
+
+
+def signing(domain: str) -> Callable[[Mail], RenderedMail]:
+    """Return what signs mail from `domain`; without keys for it, what leaves it as it is."""
+    signer = dkim_keys.signer_for(domain)
+
+    def sign(mail: Mail) -> RenderedMail:
+        data = mail.data if signer is None else signer.sign(mail.data) + mail.data
+        return RenderedMail(
+            mail.envelope_from, mail.recipient, mail.message_id, data, mail.needs_smtputf8
+        )
+
+    return sign

@@ -1,52 +1,59 @@
-"""One worker's run at one campaign: keeps several connections busy for some seconds.
+"""One worker's run: sends for all campaigns that are due, over all servers, for some seconds.
 
 Promise: a body goes out only after the journal has it, under a lease that still holds. Whatever
 happens to this process, everybody without an outcome is either untouched or in the journal.
 
 Connections ask for mails (`feed`), the journal says which may go (`_noted`), connections say what
 became of them (`settle`). One coroutine (`run`) does everything else in turn: it stores outcomes,
-claims the next batch while the present one is still going, opens connections, and ends the run.
+reads what people have changed, claims the next batches while the present ones are still going,
+opens connections, and ends the run. Campaigns take turns mail by mail, so they share fairly.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
 from django.conf import settings
+from django.utils import timezone
 
 from newsletter.composing import RenderError
-from newsletter.sending import batches, waiting
-from newsletter.sending.breaker import Breaker
-from newsletter.sending.connection import Connection, Unreachable
-from newsletter.sending.content import Content
+from newsletter.sending import batches, recording, refusals, sharing, waiting
+from newsletter.sending.connection import Connection
 from newsletter.sending.database import Database
+from newsletter.sending.gates import Gates
 from newsletter.sending.holding import Hold, Job, Row
 from newsletter.sending.journal import Journal
-from newsletter.sending.pool import Pool
+from newsletter.sending.lane import Lane
+from newsletter.sending.outside import Outside
+from newsletter.sending.queue import Queue
+from newsletter.sending.refusals import Cause, Refusal
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Message, Outcome
+from newsletter.sending.smtp import Outcome
+
+logger = logging.getLogger(__name__)
 
 TICK = 0.1  # seconds between looks, when nothing calls for one
-RECORD_EVERY = 0.25  # seconds
-RECHECK_EVERY = 1.0  # seconds between looks at consent, for those whose turn has not come
 SHUTDOWN_GRACE = 8.0  # seconds for what is on the wire, when the process has to stop
 RUN_GRACE = 480.0  # the same when only the run's time is over: a server may take ten minutes
 MOST_TRIES = 3  # connections that a mail is offered to in one claim
 GOODBYE = 5.0  # seconds for the journal to end its last note
 RETURN_DELAY = 5.0  # seconds until a mail that no connection took is claimed again
 
+_UNFIT = Refusal(Cause.CONTENT, is_final=True)  # what we don't even offer
+
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """When a run ends of its own accord."""
+class Shift:
+    """When a run ends of its own accord, and what it is limited to."""
 
     seconds: float
     is_stopping: Callable[[], bool] = lambda: False
+    only: list[int] = field(default_factory=list)  # campaigns; none: all that are due
 
 
 @dataclass(slots=True)
@@ -54,153 +61,202 @@ class Result:
     """What a run did."""
 
     sent: int = 0
-    has_more: bool = False  # somebody should go on with this campaign at once
-    waiting: str = ""  # why the campaign waits
+    has_more: bool = False  # somebody should go on at once
+    waiting: dict[int, str] = field(default_factory=dict)  # campaign: why it waits
 
 
 class Engine:
     """Everything that one run holds in memory."""
 
-    def __init__(self, content: Content, server: Endpoint, name: str, limits: Limits) -> None:
-        self._content = content
-        self._limits = limits
+    def __init__(self, name: str, shift: Shift) -> None:
+        """`name`: what we call ourselves to mail servers."""
+        self._shift = shift
         self._result = Result()
-        self._pool = Pool(server, name, self, settings.SEND_CONNECTIONS)
-        self._journal = Journal(self._noted)
-        self._db = Database()
-        self._breaker = Breaker()
         self._holds: list[Hold] = []
-        self._ready: deque[Job] = deque()
-        self._enough = settings.SEND_BATCH_SIZE  # jobs in memory that need no further claim
+        self._journal = Journal(self._noted, self._holds)
+        self._db = Database()
+        self._gates = Gates(settings.REDIS_URL, self._feed_idle)
+        self._outside = Outside(name, self, self._gates, self._db)
+        self._lanes: list[Lane] = []
+        self._queues: deque[Queue] = deque()
+        self._enough = settings.SEND_BATCH_SIZE  # mails in memory that need no further claim
         self._wake = asyncio.Event()
         self._is_stopped = False
         self._stop_at = float("inf")  # when what is still on the wire is given up
-        self._has_claimed_all = False
-        self._rechecked_at = 0.0
-        self._has_said_so = False  # that the campaign waits no more
+        self._now = 0.0  # of the last look, on the monotonic clock
 
     async def run(self) -> Result:
         """Send until there is no more to do, the time is over, or something is in the way."""
-        end = time.monotonic() + self._limits.seconds
-        # Before anything is claimed: when the server is down, no batch changes hands.
-        if not await self._has_connection():
-            await self._db.close()
-            return self._result
-        journal = asyncio.create_task(self._journal.run())
-        journal.add_done_callback(lambda _: self._wake.set())
+        journal: asyncio.Task[None] | None = None
         try:
-            await self._go_on_until(end, journal)
+            await self._refresh()
+            if self._queues:
+                journal = asyncio.create_task(self._journal.run())
+                journal.add_done_callback(lambda _: self._wake.set())
+                await self._go_on_until(time.monotonic() + self._shift.seconds, journal)
         finally:
             await self._wind_up(journal)
         return self._result
 
     # --- for the connections ------------------------------------------------------------
 
-    def feed(self, connection: Connection) -> None:
+    def feed(self, lane: Lane, connection: Connection) -> None:
         """Offer mails while the conversation wants some."""
         conversation = connection.conversation
-        while self._ready and conversation.wants:
-            job = self._ready.popleft()
+        while conversation.wants and (job := self._next(lane)):
+            queue = job.hold.queue
             job.begin(connection)
+            lane.took(job)
+            queue.gate.left -= 1
             try:
-                job.mail = self._content.render(job.person)
+                mail = queue.content.render(job.person)
             except RenderError as error:
-                job.hold.ended(job, Verdict.REFUSED, Reply(0, str(error)))
+                job.hold.refused(job, _UNFIT, Reply(0, str(error)))
                 continue
+            job.mail = mail if lane.server.relay_signs else queue.content.sign(mail)
             self._journal.ask(job)
             for outcome in conversation.offer(job):
-                self.settle(outcome)
-        if len(self._ready) < self._enough and not self._has_claimed_all:
-            self._wake.set()
+                self.settle(lane, outcome)
+            if len(queue.ready) < self._enough and not queue.has_claimed_all:
+                self._wake.set()
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, lane: Lane, outcome: Outcome) -> None:
         """Take the end of one message."""
         job = cast("Job", outcome.message)
         hold = job.hold
         if hold.is_lost:
             return
         if outcome.verdict is Verdict.SENT:
-            hold.sent(job)
-            self._journal.accepted(job)
-            self._result.sent += 1
-            for refusal in self._breaker.accepted():
-                self._end(refusal)
+            self._sent(lane, job)
         elif self._may_try_again(job, outcome):
             hold.leave_row(job)
-            job.connection = None
-            self._ready.appendleft(job)
+            hold.queue.put_back(job)
         else:
             if outcome.verdict is not Verdict.IN_DOUBT:
                 self._journal.free(job)
-            if not self._breaker.holds_back(outcome):
-                self._end(outcome)
-        if hold.is_over or self._breaker.reason:
+            refusal = _classified(outcome)
+            if not lane.breaker.holds_back(outcome, refusal, job.group):
+                self._end(lane, outcome, refusal)
+        if hold.is_over or lane.breaker.reason:
             self._wake.set()
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self) -> None:
         """Take note that a connection is gone."""
-        self._pool.closed(connection)
         self._wake.set()
 
-    def permits(self, message: Message) -> bool:
-        """Whether a body may go out: not when our lease is over, for example after a long stop."""
-        hold = cast("Job", message).hold
-        return not hold.is_lost and time.monotonic() < hold.deadline
+    def _sent(self, lane: Lane, job: Job) -> None:
+        job.hold.sent(job)
+        self._journal.accepted(job)
+        queue = job.hold.queue
+        queue.sent += 1
+        queue.providers[job.group] += 1
+        queue.servers[lane.server.id] += 1
+        self._result.sent += 1
+        lane.accepted(job.group, self._now)
+        for refused in lane.breaker.accepted(job.group):
+            self._end(lane, refused, _classified(refused))
+        for other in self._lanes:
+            if other.is_starved and other is not lane:
+                other.is_starved = False
+                other.pump()
+
+    def _next(self, lane: Lane) -> Job | None:
+        """Return the next mail for a server, campaign by campaign. Only what it may take now."""
+        if lane.is_off or (lane.gate.left < 1 and not lane.gate.lets_through()):
+            return None
+        for _ in range(len(self._queues)):
+            queue = self._queues[0]
+            self._queues.rotate(-1)
+            if queue.lanes and lane not in queue.lanes:
+                continue
+            if len(self._lanes) > 1 and not sharing.is_turn_of(
+                lane, queue.lanes or self._lanes, self._now
+            ):
+                lane.is_starved = True
+                job = queue.take_held(lane)
+            else:
+                job = queue.take(lane)
+            if job is not None:
+                return job
+        return None
 
     def _may_try_again(self, job: Job, outcome: Outcome) -> bool:
         is_ours = outcome.verdict is Verdict.RETURNED and outcome.reply.code == 0
-        return is_ours and not (self._is_stopped or job.withdrawn or job.tries >= MOST_TRIES)
+        is_over = job.hold.queue.is_stopped or job.withdrawn or job.tries >= MOST_TRIES
+        return is_ours and not is_over
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, lane: Lane, outcome: Outcome, refusal: Refusal) -> None:
         job = cast("Job", outcome.message)
-        if outcome.verdict is Verdict.RETURNED:
-            job.hold.returned(job)
-            job.hold.delay = max(job.hold.delay, RETURN_DELAY)
+        if outcome.verdict is Verdict.RETURNED and job.skip:
+            job.hold.skipped(job, job.skip)
+        elif outcome.verdict is Verdict.RETURNED:
+            job.hold.returned(job, 0.0 if job.hold.queue.is_stopped else RETURN_DELAY)
+        elif outcome.verdict is Verdict.IN_DOUBT:
+            job.hold.in_doubt(job, outcome.reply)
+        elif refusal.cause is Cause.POLICY and lane.has_paused(job.group):
+            # It says nothing about this person; the provider refuses everybody's.
+            job.hold.returned(job, RETURN_DELAY)
         else:
-            job.hold.ended(job, outcome.verdict, outcome.reply)
+            lane.counts["refused" if refusal.is_final else "deferred"] += 1
+            job.hold.refused(job, refusal, outcome.reply)
+
+    def _give_on(self, job: Job) -> None:
+        """Find another server for a mail that was held back, or let it wait."""
+        queue = job.hold.queue
+        if not queue.is_stopped and any(lane.is_usable for lane in queue.lanes):
+            queue.put_back(job)
+        else:
+            # Other batches first: what they are told shows whether it was this one.
+            job.hold.returned(job, RETURN_DELAY)
 
     # --- for the journal ----------------------------------------------------------------
 
-    def _noted(self, hold: Hold, jobs: list[Job], row: Row | None, may_go: bool) -> None:
+    def _noted(
+        self, hold: Hold, jobs: list[Job], row: Row | None, may_go: bool, left: Collection[int]
+    ) -> None:
         if row is not None:
             hold.noted(jobs, row)
         if row is None or (jobs and not may_go):
-            # Taken over, paused or cancelled: the end of this run in any case.
-            self._stop(SHUTDOWN_GRACE, has_more=True)
+            # Taken over, paused or cancelled.
+            self._stop_queue(hold.queue, grace=SHUTDOWN_GRACE)
         if hold.is_over:
             self._wake.set()
+        asked_anew = [job for job in jobs if job.subscriber_id in left and not job.is_cleared]
+        if asked_anew and may_go:
+            self._outside.look_again(hold.queue, asked_anew, self._cleared)
         for job in jobs:
-            connection = job.connection
-            if connection is None or job.is_settled:
-                continue
-            conversation = connection.conversation
-            answer = conversation.release if may_go else conversation.withdraw
-            connection.pump(answer(job))
+            if job not in asked_anew or not may_go:
+                self._answer(job, may_go)
+
+    def _answer(self, job: Job, may_go: bool) -> None:
+        connection = job.connection
+        if connection is None or job.end is not None:
+            return
+        conversation = connection.conversation
+        connection.pump(conversation.release(job) if may_go else conversation.withdraw(job))
+
+    def _cleared(self, jobs: list[Job], gone: dict[int, str]) -> None:
+        """Let those go who may be written to, and skip those who have left since the claim."""
+        for job in jobs:
+            job.is_cleared = True
+            job.skip = gone.get(job.subscriber_id, "")
+            if job.skip and job.connection is None and job.end is None:
+                job.hold.queue.remove({job})
+                self._journal.free(job)
+                job.hold.skipped(job, job.skip)
+            else:
+                self._answer(job, not job.skip)
 
     # --- everything else, in turn -------------------------------------------------------
 
-    async def _has_connection(self) -> bool:
-        first = asyncio.create_task(self._pool.first())
-        while not (first.done() or self._limits.is_stopping()):
-            await asyncio.wait([first], timeout=TICK)
-        first.cancel()
-        try:
-            await first
-        except asyncio.CancelledError:
-            return False
-        except Unreachable as error:
-            await self._begin_waiting(str(error))
-            return False
-        return True
-
     async def _go_on_until(self, end: float, journal: asyncio.Task[None]) -> None:
-        while not (self._is_finished() or journal.done()):
+        while self._queues and not journal.done():
             if not self._wake.is_set():
                 await self._sleep()
             self._wake.clear()
-            self._look(end)
+            await self._look(end)
             await self._record()
-            await self._recheck()
+            await self._refresh()
             await self._claim()
         if journal.done():
             journal.result()
@@ -212,67 +268,75 @@ class Engine:
         except TimeoutError:
             pass
 
-    def _is_finished(self) -> bool:
-        return not self._holds and (self._is_stopped or self._has_claimed_all)
-
-    def _look(self, end: float) -> None:
-        """Decide whether to go on."""
-        now = time.monotonic()
-        if self._result.sent:
-            self._pool.widen()
-        self._pool.tend(wanted=len(self._ready))
-        if trouble := self._breaker.reason or self._pool.trouble:
-            self._result.waiting = trouble
-            self._stop(RUN_GRACE)
-        elif self._limits.is_stopping():
+    async def _look(self, end: float) -> None:
+        """Decide whether and how to go on."""
+        now = self._now = time.monotonic()
+        if self._shift.is_stopping():
             self._stop(SHUTDOWN_GRACE)
         elif now > end:
-            self._stop(RUN_GRACE, has_more=True)
-        if now > self._stop_at:
-            self._pool.abort("The worker had to stop before the mail server answered.")
+            self._result.has_more = self._result.has_more or not self._is_stopped
+            self._stop(RUN_GRACE)
+        wanted = sum(queue.size for queue in self._queues)
+        for lane in self._lanes:
+            if now > self._stop_at:
+                lane.pool.abort("The worker had to stop before the mail server answered.")
+            for refused in await self._outside.tend(lane, max(1, wanted)):
+                self._give_on(cast("Job", refused.message))
+        sharing.catch_up(self._lanes, now)
+        for queue in self._queues:
+            self._judge(queue)
         self._let_refusals_count()
 
-    def _stop(self, grace: float, *, has_more: bool = False) -> None:
-        """Begin no more mail; what is on the wire has `grace` seconds to come to an end."""
-        self._stop_at = min(self._stop_at, time.monotonic() + grace)
-        if self._is_stopped:
+    def _judge(self, queue: Queue) -> None:
+        """Stop a campaign that can't go on for now, and give back what waits for long."""
+        if queue.is_stopped:
             return
+        if reason := queue.why_it_waits(timezone.now(), self._now):
+            queue.waiting, queue.retry_after = reason
+            self._stop_queue(queue, grace=RUN_GRACE)
+            return
+        for job, delay in queue.give_back(self._now, most=10 * self._enough):
+            job.hold.returned(job, delay)
+
+    def _stop(self, grace: float) -> None:
+        """Begin no more mail; what is on the wire has `grace` seconds to come to an end."""
         self._is_stopped = True
-        self._result.has_more = has_more
-        while self._ready:
-            job = self._ready.popleft()
+        self._stop_at = min(self._stop_at, time.monotonic() + grace)
+        for queue in self._queues:
+            self._stop_queue(queue, grace)
+
+    def _stop_queue(self, queue: Queue, grace: float) -> None:
+        if queue.is_stopped:
+            return
+        queue.is_stopped = True
+        queue.stop_at = time.monotonic() + grace
+        for job in queue.empty():
             job.hold.returned(job)
         self._wake.set()
 
     def _let_refusals_count(self) -> None:
-        """Settle the refusals that were held back, as soon as it is known what they mean."""
-        if self._breaker.reason:
-            for refusal in self._breaker.take():
-                job = cast("Job", refusal.message)
-                job.hold.returned(job)
-                # Other batches first: what they are told shows whether it was this one.
-                job.hold.delay = max(job.hold.delay, RETURN_DELAY)
-            return
-        # When nothing else is to come that could show whether the server takes mail at all.
-        is_last = self._is_stopped or self._has_claimed_all
-        if is_last and sum(hold.open for hold in self._holds) == self._breaker.count:
-            for refusal in self._breaker.take():
-                self._end(refusal)
+        """Settle the refusals that were held back, when nothing is to come to judge them by."""
+        held = sum(lane.breaker.count for lane in self._lanes)
+        is_last = all(queue.is_stopped or queue.has_claimed_all for queue in self._queues)
+        if held and is_last and sum(hold.open for hold in self._holds) == held:
+            for lane in self._lanes:
+                for refused in lane.breaker.take():
+                    self._end(lane, refused, _classified(refused))
 
     async def _record(self) -> None:
         now = time.monotonic()
-        if self._result.sent and not self._has_said_so:
-            self._has_said_so = True
-            await self._db.do(partial(waiting.end, campaign_id=self._content.campaign_id))
         for hold in list(self._holds):
             if hold.is_over:
-                await self._store(hold, partial(batches.close, delay=hold.delay))
+                await self._store(hold, partial(recording.close, delay=hold.delay))
                 self._holds.remove(hold)
+                hold.queue.holds.remove(hold)
             elif hold.is_due(now):
-                if await self._store(hold, batches.record):
+                if await self._store(hold, recording.record):
                     hold.renewed(now)
                 else:
                     self._lose(hold)
+        for queue in [queue for queue in self._queues if queue.is_over]:
+            await self._leave(queue)
 
     async def _store(self, hold: Hold, work: Callable[..., Awaitable[bool]]) -> bool:
         """Store what is known of a batch. Returns whether it is still ours."""
@@ -287,68 +351,101 @@ class Engine:
         """Another worker has this batch now: forget everything about it."""
         hold.is_lost = True
         self._holds.remove(hold)
-        self._ready = deque(job for job in self._ready if job.hold is not hold)
-        self._breaker.forget(lambda refusal: cast("Job", refusal.message).hold is hold)
+        hold.queue.holds.remove(hold)
+        hold.queue.remove(set(hold.jobs))
+        for lane in self._lanes:
+            lane.breaker.forget(lambda refused: cast("Job", refused.message).hold is hold)
 
-    async def _recheck(self) -> None:
-        """Skip those who have left or were suppressed since their batch was claimed."""
-        now = time.monotonic()
-        if not self._ready or now - self._rechecked_at < RECHECK_EVERY:
+    async def _leave(self, queue: Queue) -> None:
+        """Be done with a campaign for now."""
+        self._queues.remove(queue)
+        await self._say_that_it_moves(queue)
+        reason = queue.waiting or next((lane.breaker.refusal for lane in queue.lanes), "")
+        if reason and (queue.is_stopped or not queue.sent):
+            campaign_id = queue.campaign_id
+            self._result.waiting[campaign_id] = reason
+            begin = partial(waiting.begin, campaign_id=campaign_id, reason=reason)
+            await self._db.do(partial(begin, seconds=queue.retry_after))
+
+    async def _say_that_it_moves(self, queue: Queue) -> None:
+        if queue.sent and not queue.is_known_to_move:
+            queue.is_known_to_move = True
+            await self._db.do(partial(waiting.end, campaign_id=queue.campaign_id))
+
+    async def _refresh(self) -> None:
+        """Read what has changed, about once a second, and publish what has happened."""
+        if not self._outside.is_due():
             return
-        self._rechecked_at = now
-        ids = [job.subscriber_id for job in self._ready]
-        check = partial(batches.no_longer_allowed, people=ids, list_ids=self._content.list_ids)
-        gone = await self._db.do(check)
-        for job in [job for job in self._ready if job.subscriber_id in gone]:
-            self._ready.remove(job)
-            job.hold.skipped(job, gone[job.subscriber_id])
+        self._lanes = await self._outside.refresh(self._queues)
+        for queue in self._queues:
+            if not queue.is_running:
+                self._stop_queue(queue, grace=SHUTDOWN_GRACE)
+            else:
+                await self._say_that_it_moves(queue)
+        if not self._is_stopped:
+            self._queues.extend(await self._outside.newly_due(self._queues, self._shift.only))
 
     async def _claim(self) -> None:
-        """Claim one more batch before the connections run out of mail."""
-        if self._is_stopped or self._has_claimed_all or len(self._ready) >= self._enough:
-            return
+        """Claim one more batch for each campaign before the connections run out of mail."""
+        for queue in list(self._queues):
+            if queue.wants_more(self._enough) and any(lane.is_ready for lane in queue.lanes):
+                await self._claim_for(queue)
+
+    async def _claim_for(self, queue: Queue) -> None:
         begun = time.monotonic()
-        claim = await self._db.do(partial(batches.claim, campaign_id=self._content.campaign_id))
+        claim = await self._db.do(partial(batches.claim, campaign_id=queue.campaign_id))
         if claim is None:
-            self._has_claimed_all = True
+            queue.has_claimed_all = True
+            self._wake.set()
             return
-        hold = Hold(claim, settings.SEND_LEASE, settings.SEND_RETRIES)
+        hold = Hold(claim, settings.SEND_LEASE, queue)
         hold.renewed(begun)
         # Kept before its people are known: whatever happens now, it is given back.
         self._holds.append(hold)
-        lists = self._content.list_ids
+        queue.holds.append(hold)
+        lists = queue.content.list_ids
         for who in await self._db.do(partial(batches.recipients, claim=claim, list_ids=lists)):
-            job = Job(hold, who)
-            hold.open += 1
+            job = hold.add(who, self._outside.group(who.person.email))
             if who.skip:
                 hold.skipped(job, who.skip)
+            elif queue.is_stopped:
+                hold.returned(job)
             else:
-                self._ready.append(job)
+                queue.ready.append(job)
         self._wake.set()
-        for connection in list(self._pool.connections):
-            connection.pump([])
+        self._feed_idle()
+
+    def _feed_idle(self) -> None:
+        for lane in self._lanes:
+            lane.pump()
 
     # --- the end ------------------------------------------------------------------------
 
-    async def _wind_up(self, journal: asyncio.Task[None]) -> None:
+    async def _wind_up(self, journal: asyncio.Task[None] | None) -> None:
         """Leave nothing behind. Batches that are still here show that the run stumbled."""
         self._journal.stop()
         self._stop(0)
-        await asyncio.wait([journal], timeout=GOODBYE)
+        if journal is not None:
+            await asyncio.wait([journal], timeout=GOODBYE)
         if self._holds:
-            self._pool.abort("The worker stumbled before the mail server answered.")
+            for lane in self._lanes:
+                lane.pool.abort("The worker stumbled before the mail server answered.")
             self._let_refusals_count()
         try:
-            stumbled = partial(batches.close, delay=RETURN_DELAY, is_orderly=False)
+            stumbled = partial(recording.close, delay=RETURN_DELAY, is_orderly=False)
             for hold in self._holds:
                 await self._store(hold, stumbled)
-            if reason := self._result.waiting or self._breaker.refusal:
-                await self._begin_waiting(reason)
         finally:
-            await self._pool.close()
+            await self._outside.close(self._queues)
+            await self._gates.close()
             await self._db.close()
 
-    async def _begin_waiting(self, reason: str) -> None:
-        self._result.waiting = reason
-        campaign_id = self._content.campaign_id
-        await self._db.do(partial(waiting.begin, campaign_id=campaign_id, reason=reason))
+
+def _classified(outcome: Outcome) -> Refusal:
+    """Return what a mail that was not accepted tells."""
+    reply = outcome.reply
+    if not reply.code:
+        return _UNFIT
+    found = refusals.classify(reply.code, reply.text, outcome.stage)
+    is_final = found.is_final and outcome.verdict is not Verdict.DEFERRED
+    return Refusal(found.cause, is_final)

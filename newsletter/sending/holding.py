@@ -5,30 +5,33 @@ from typing import TYPE_CHECKING
 
 from newsletter.models import Delivery
 from newsletter.sending import retries
-from newsletter.sending.batches import Claim, Recipient, Record
+from newsletter.sending.batches import Recipient
+from newsletter.sending.recording import Claim, Deferral, Outcome, Record
+from newsletter.sending.refusals import Refusal
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.smtp import Message
 
 if TYPE_CHECKING:
     from newsletter.sending.connection import Connection
+    from newsletter.sending.queue import Queue
 
 RECORD_EVERY = 0.25  # seconds
 
 _SENT = Delivery.Status.SENT.value
-_STATUS = {
-    Verdict.REFUSED: Delivery.Status.FAILED.value,
-    Verdict.IN_DOUBT: Delivery.Status.IN_DOUBT.value,
-}
+_FAILED = Delivery.Status.FAILED.value
+_SKIPPED = Delivery.Status.SKIPPED.value
+_IN_DOUBT = Delivery.Status.IN_DOUBT.value
 
 
 class Row:
     """One row of the journal, and how many of its mails are still open."""
 
-    __slots__ = ("id", "open")
+    __slots__ = ("has_free", "open", "turn")
 
-    def __init__(self, id: int, count: int) -> None:
-        self.id = id
+    def __init__(self, turn: int, count: int, *, has_free: bool) -> None:
+        self.turn = turn
         self.open = count
+        self.has_free = has_free  # it says of mails in earlier rows that they did not go
 
 
 class Job(Message):
@@ -37,22 +40,30 @@ class Job(Message):
     __slots__ = (
         "connection",
         "deferrals",
+        "deferred_for",
+        "end",
+        "group",
         "hold",
-        "is_settled",
+        "is_cleared",
         "person",
         "row",
+        "skip",
         "subscriber_id",
         "tries",
     )
 
-    def __init__(self, hold: "Hold", recipient: Recipient) -> None:
+    def __init__(self, hold: "Hold", recipient: Recipient, group: str) -> None:
         self.hold = hold
         self.person = recipient.person
         self.subscriber_id = recipient.person.subscriber_id
         self.deferrals = recipient.deferrals
+        self.deferred_for = recipient.deferred_for
+        self.group = group  # the mailbox provider
         self.tries = 0  # connections that it was offered to
         self.row: Row | None = None
-        self.is_settled = False
+        self.end: Verdict | None = None  # set once, when this claim is done with it
+        self.skip = ""  # why it is not to be sent after all
+        self.is_cleared = False  # was looked at again after somebody had left
         self.connection: Connection | None = None
 
     def begin(self, connection: "Connection") -> None:
@@ -66,17 +77,34 @@ class Job(Message):
 class Hold:
     """What we know of a batch that is ours until `deadline` (on the monotonic clock)."""
 
-    def __init__(self, claim: Claim, lease: float, retries: int) -> None:
+    def __init__(self, claim: Claim, lease: float, queue: "Queue") -> None:
         self.claim = claim
+        self.queue = queue
         self.deadline = 0.0
         self.renewed_at = 0.0
         self.is_lost = False
-        self.delay = 0.0  # seconds until what is left may be claimed again
+        self.delay: float | None = None  # seconds until what was returned may be claimed again
         self.open = 0  # jobs without an end
         self.asked = 0  # what the journal was told, and has not written yet
+        self.jobs: list[Job] = []
+        self.writing: list[Job] = []  # in the row of the journal that is being written
         self._lease = lease
-        self._retries = retries
+        self._turn = 0
+        self._rows: set[int] = set()  # turns with mails that are open
+        self._kept: list[int] = []  # turns to be kept until all before them are settled
         self._record = Record()
+
+    def add(self, recipient: Recipient, group: str) -> Job:
+        """Take one more person in."""
+        job = Job(self, recipient, group)
+        self.jobs.append(job)
+        self.open += 1
+        return job
+
+    def next_turn(self) -> int:
+        """Return the number of the next row of the journal."""
+        self._turn += 1
+        return self._turn
 
     def renewed(self, at: float) -> None:
         """Take note that the lease was renewed by a statement begun at `at`."""
@@ -93,7 +121,7 @@ class Hold:
         newer, self._record = self._record, record
         record.outcomes += newer.outcomes
         record.deferrals += newer.deferrals
-        record.settled_rows += newer.settled_rows
+        record.settled_turns += newer.settled_turns
 
     @property
     def is_over(self) -> bool:
@@ -105,43 +133,78 @@ class Hold:
         pause = self._lease / 4 if self._record.is_empty else RECORD_EVERY
         return now - self.renewed_at >= pause
 
+    # --- for a journal that was lost ------------------------------------------------------
+
+    def on_their_way(self) -> list[int]:
+        """Return who is being handed over, or was, without an answer."""
+        writing = set(self.writing)
+        return [
+            job.subscriber_id
+            for job in self.jobs
+            if job.row is not None or job in writing or job.end is Verdict.IN_DOUBT
+        ]
+
+    def accepted_ids(self) -> list[int]:
+        """Return whose mail the server has accepted."""
+        return [job.subscriber_id for job in self.jobs if job.end is Verdict.SENT]
+
     # --- the ends of a job --------------------------------------------------------------
 
     def sent(self, job: Job) -> None:
         """The mail server has it."""
-        self._record.outcomes.append((job.subscriber_id, _SENT, "", time.time()))
-        self._settle(job)
+        self._record.outcomes.append(Outcome(job.subscriber_id, _SENT, "", "", time.time()))
+        self._settle(job, Verdict.SENT)
 
-    def ended(self, job: Job, verdict: Verdict, reply: Reply) -> None:
-        """The mail was refused, deferred or left in doubt."""
-        if verdict is Verdict.DEFERRED and job.deferrals + 1 < self._retries:
-            self._defer(job, reply)
+    def refused(self, job: Job, refusal: Refusal, reply: Reply) -> None:
+        """The server said no, or later: for good, or until it is tried again."""
+        if not (refusal.is_final or retries.gives_up(job.deferred_for)):
+            deferrals = job.deferrals + 1
+            self._record.deferrals.append(
+                Deferral(
+                    job.subscriber_id,
+                    deferrals,
+                    refusal.cause.value,
+                    str(reply),
+                    retries.delay(deferrals),
+                )
+            )
+            self._settle(job, Verdict.DEFERRED)
             return
-        status = _STATUS.get(verdict, Delivery.Status.FAILED.value)
-        self._record.outcomes.append((job.subscriber_id, status, str(reply), time.time()))
-        self._settle(job)
+        self._record.outcomes.append(
+            Outcome(job.subscriber_id, _FAILED, refusal.cause.value, str(reply), time.time())
+        )
+        self._settle(job, Verdict.REFUSED)
+
+    def in_doubt(self, job: Job, reply: Reply) -> None:
+        """The mail went out, and the answer never came."""
+        self._record.outcomes.append(
+            Outcome(job.subscriber_id, _IN_DOUBT, "", str(reply), time.time())
+        )
+        self._settle(job, Verdict.IN_DOUBT)
 
     def skipped(self, job: Job, reason: str) -> None:
         """The person may no longer be written to."""
-        self._record.outcomes.append(
-            (job.subscriber_id, Delivery.Status.SKIPPED.value, reason, time.time())
-        )
-        self._settle(job)
+        self._record.outcomes.append(Outcome(job.subscriber_id, _SKIPPED, "", reason, time.time()))
+        self._settle(job, Verdict.REFUSED)
 
-    def returned(self, job: Job) -> None:
-        """The mail was not handed over, and stays pending."""
-        self._settle(job)
+    def returned(self, job: Job, delay: float = 0.0) -> None:
+        """The mail was not handed over, and stays pending, for at least `delay` seconds."""
+        self.delay = max(self.delay or 0.0, delay)
+        self._settle(job, Verdict.RETURNED)
+
+    # --- rows of the journal --------------------------------------------------------------
 
     def noted(self, jobs: list[Job], row: Row) -> None:
         """Take note that the journal has some jobs, which may have ended meanwhile."""
+        self._rows.add(row.turn)
         for job in jobs:
             self.leave_row(job)
             job.row = row
-            if job.is_settled:
+            if job.end is not None:
                 self.leave_row(job)
         if not jobs:
-            # It only said what came back, which the next record stores.
-            self._record.settled_rows.append(row.id)
+            # It only said what came back.
+            self._row_is_settled(row)
 
     def leave_row(self, job: Job) -> None:
         """Take a job out of its journal row."""
@@ -149,15 +212,24 @@ class Hold:
         if row is not None:
             row.open -= 1
             if not row.open:
-                self._record.settled_rows.append(row.id)
+                self._row_is_settled(row)
 
-    def _defer(self, job: Job, reply: Reply) -> None:
-        deferrals = job.deferrals + 1
-        self._record.deferrals.append((job.subscriber_id, deferrals, str(reply)))
-        self.delay = max(self.delay, retries.delay(deferrals))
-        self.returned(job)
+    def _row_is_settled(self, row: Row) -> None:
+        """Have a row removed with the next record.
 
-    def _settle(self, job: Job) -> None:
-        job.is_settled = True
+        What came back free is known from this row alone as long as an earlier one has them.
+        """
+        self._rows.discard(row.turn)
+        if row.has_free:
+            self._kept.append(row.turn)
+        else:
+            self._record.settled_turns.append(row.turn)
+        if self._kept:
+            oldest = min(self._rows, default=self._turn + 1)
+            self._record.settled_turns += [turn for turn in self._kept if turn < oldest]
+            self._kept = [turn for turn in self._kept if turn >= oldest]
+
+    def _settle(self, job: Job, end: Verdict) -> None:
+        job.end = end
         self.leave_row(job)
         self.open -= 1

@@ -2,19 +2,25 @@
 
 Group commit: everything that became ready, and every answer that came, while the last row was being
 written goes into the next one; so it costs one round trip for all connections together. A mail may
-go only while the batch is ours (its fence is what we claimed) and the campaign runs. Whoever takes
-the batch over changes the fence under a lock that this statement waits for, so that a row is
-either seen by the takeover or refused.
+go only while the batch is ours (its fence is what we claimed) and the campaign runs, and the
+statement says who has left meanwhile. Whoever takes the batch over changes the fence under a lock
+that this statement waits for, so that a row is either seen by the takeover or refused.
 
 A connection asks for its next mail when an answer to an earlier one comes, and both go into one
 row. That is why a killed worker leaves at most two mails in doubt for each connection.
+
+The table is unlogged: PostgreSQL empties it when it comes up after a crash. On each new connection
+the journal therefore looks for the witness of each claim; where it is gone, it writes from memory
+what is under way.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from newsletter.models import Handover
+from newsletter.sending.database import Connection
 from newsletter.sending.holding import Hold, Job, Row
-from newsletter.sending.prepared import Prepared, array
+from newsletter.sending.prepared import Prepared, array, numbers
 
 _WRITE = """
     WITH held AS MATERIALIZED (
@@ -26,14 +32,38 @@ _WRITE = """
         WHERE b.id = $1::bigint AND b.fence = $2::int AND b.state = 'claimed'
         FOR KEY SHARE OF b
     )
-    INSERT INTO newsletter_handover (batch_id, fence, subscriber_ids, accepted_ids, free_ids)
-    SELECT id, $2, CASE WHEN may_go THEN $3::bigint[] ELSE '{}' END, $4::bigint[], $5::bigint[]
+    INSERT INTO newsletter_handover (batch_id, fence, turn, subscriber_ids, accepted_ids, free_ids)
+    SELECT id, $2, $3::int, CASE WHEN may_go THEN $4::bigint[] ELSE '{}' END,
+           $5::bigint[], $6::bigint[]
     FROM held
-    RETURNING id, cardinality(subscriber_ids) > 0
+    -- The connection may break between the commit and its answer.
+    ON CONFLICT (batch_id, fence, turn) DO UPDATE SET subscriber_ids = EXCLUDED.subscriber_ids
+    RETURNING cardinality(subscriber_ids) > 0, (
+        SELECT array_agg(d.subscriber_id) FROM subscribers_departure d
+        WHERE d.subscriber_id = ANY($4::bigint[])
+    )
+"""
+_WRITE_ANEW = """
+    INSERT INTO newsletter_handover (batch_id, fence, turn, subscriber_ids, accepted_ids, free_ids)
+    SELECT b.id, b.fence, row.turn, row.noted, row.accepted, '{}'
+    FROM (
+        SELECT id, fence FROM newsletter_batch
+        WHERE id = %(batch)s AND fence = %(fence)s AND state = 'claimed'
+        FOR KEY SHARE
+    ) AS b
+    CROSS JOIN (
+        VALUES (%(witness)s, '{}'::bigint[], '{}'::bigint[]),
+               (%(turn)s, %(noted)s::bigint[], %(accepted)s::bigint[])
+    ) AS row(turn, noted, accepted)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM newsletter_handover
+        WHERE batch_id = %(batch)s AND fence = %(fence)s AND turn = %(witness)s
+    )
 """
 
-# The hold, the jobs that asked, their row (None: the batch is not ours), and whether they may go.
-Answer = Callable[[Hold, list[Job], Row | None, bool], None]
+# The hold, the jobs that asked, their row (None: the batch is not ours), whether they may go, and
+# those who have just left, or came back since: to be looked at again.
+Answer = Callable[[Hold, list[Job], Row | None, bool, Collection[int]], None]
 
 
 class _Turn:
@@ -50,17 +80,23 @@ class _Turn:
 class Journal:
     """Writes rows, one at a time, and says which jobs may go."""
 
-    def __init__(self, answer: Answer) -> None:
-        # The table is unlogged: there is nothing to wait for at a commit (see Handover).
-        self._statement = Prepared(_WRITE, setup="SET synchronous_commit = off")
+    def __init__(self, answer: Answer, holds: Collection[Hold]) -> None:
+        """`holds`: the batches that are ours at any time."""
+        # There is nothing to wait for at a commit, since the table is unlogged.
+        setup = "SET synchronous_commit = off"
+        self._statement = Prepared(_WRITE, setup, on_connect=self._recall)
         self._answer = answer
+        self._holds = holds
         self._turns: dict[Hold, _Turn] = {}
         self._called = asyncio.Event()
         self._is_stopped = False
 
     def ask(self, job: Job) -> None:
         """Ask whether a job may go."""
-        self._turn(job.hold).asked.append(job)
+        turn = self._turn(job.hold)
+        turn.asked.append(job)
+        if turn.free and job.subscriber_id in turn.free:
+            turn.free.remove(job.subscriber_id)
 
     def accepted(self, job: Job) -> None:
         """Say that the mail server has accepted a mail."""
@@ -98,16 +134,38 @@ class Journal:
 
     async def _write(self, hold: Hold, turn: _Turn) -> None:
         claim, jobs = hold.claim, turn.asked
-        ids = [job.subscriber_id for job in jobs]
-        row = await self._statement.run(
-            *(b"%d" % claim.batch_id, b"%d" % claim.fence),
-            *(array(ids), array(turn.accepted), array(turn.free)),
+        number = hold.next_turn()
+        # Under way from now on, whatever becomes of this connection.
+        hold.writing = jobs
+        result = await self._statement.run(
+            *(b"%d" % claim.batch_id, b"%d" % claim.fence, b"%d" % number),
+            array([job.subscriber_id for job in jobs]),
+            *(array(turn.accepted), array(turn.free)),
         )
+        hold.writing = []
         hold.asked -= 1
-        if row is None:
-            self._answer(hold, jobs, None, False)
+        if result is None:
+            self._answer(hold, jobs, None, False, ())
         else:
-            self._answer(hold, jobs, Row(int(row[0] or 0), len(jobs)), row[1] == b"t")
+            row = Row(number, len(jobs), has_free=bool(turn.free))
+            self._answer(hold, jobs, row, result[0] == b"t", numbers(result[1]))
+
+    async def _recall(self, db: Connection) -> None:
+        """Write what is under way anew, where PostgreSQL has lost it."""
+        for hold in list(self._holds):
+            if hold.is_lost:
+                continue
+            await db.execute(
+                _WRITE_ANEW,
+                {
+                    "batch": hold.claim.batch_id,
+                    "fence": hold.claim.fence,
+                    "witness": Handover.WITNESS,
+                    "turn": hold.next_turn(),
+                    "noted": hold.on_their_way(),
+                    "accepted": hold.accepted_ids(),
+                },
+            )
 
 
 def _oldest_first(item: tuple[Hold, _Turn]) -> int:

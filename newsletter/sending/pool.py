@@ -11,7 +11,7 @@ GOODBYE = 1.0  # seconds for the server to take our QUIT
 
 
 class Pool:
-    """Up to `limit` connections to one server.
+    """Up to `limit` connections to one server; the limit may change.
 
     Begins with one, and opens the others when the server has answered for a mail: a server that
     drops everybody gets few mails into doubt.
@@ -23,30 +23,32 @@ class Pool:
         self._server = server
         self._name = name
         self._owner = owner
-        self._limit = limit
+        self.limit = limit
         self._allowed = 1
         self._fruitless = 0
         self._opening: set[asyncio.Task[None]] = set()
-
-    async def first(self) -> None:
-        """Open the first connection. Raises Unreachable."""
-        self._add(await connection.connect(self._server, self._name, self._owner))
 
     def widen(self) -> None:
         """Take note that the server works: all connections may be opened."""
         self._fruitless = 0
         if self._allowed == 1:
-            self._allowed = self._limit
+            self._allowed = self.limit
 
     def tend(self, *, wanted: int) -> None:
         """Open what is missing for `wanted` mails that wait, and look for servers that hang."""
         for open_connection in list(self.connections):
             open_connection.check_patience()
-        missing = self._allowed - len(self.connections) - len(self._opening)
+        missing = min(self._allowed, self.limit) - len(self.connections) - len(self._opening)
         for _ in range(min(missing, wanted) if not self.trouble else 0):
             task = asyncio.create_task(self._open())
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
+
+    def revive(self) -> None:
+        """Try again after trouble."""
+        self.trouble = ""
+        self._fruitless = 0
+        self._allowed = 1
 
     def closed(self, gone: Connection) -> None:
         """Take note that a connection is gone."""

@@ -7,7 +7,7 @@ level lower, by psycopg's public wrapper of libpq.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import psycopg
@@ -24,7 +24,15 @@ Row = list[bytes | None]
 class Prepared:
     """A statement with $1, $2, … on a connection of its own. Not to be run twice at a time."""
 
-    def __init__(self, statement: str, setup: str) -> None:
+    def __init__(
+        self,
+        statement: str,
+        setup: str,
+        *,
+        on_connect: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> None:
+        """Run the statement `setup`, then `on_connect`, on each new connection."""
+        self._on_connect = on_connect
         self._statement = f"PREPARE {NAME} AS {statement}"
         self._db = Database(setup)
         self._connection: Connection | None = None
@@ -47,6 +55,8 @@ class Prepared:
     async def _run(self, values: Sequence[bytes], connection: Connection) -> Row | None:
         loop = asyncio.get_running_loop()
         if connection is not self._connection:
+            if self._on_connect is not None:
+                await self._on_connect(connection)
             await connection.execute(self._statement)
             self._connection, self._socket = connection, connection.pgconn.socket
             loop.add_reader(self._socket, self._readable)
@@ -98,3 +108,8 @@ def _error(result: PGresult | None) -> psycopg.Error:
 def array(ids: Sequence[int]) -> bytes:
     """Return numbers as PostgreSQL writes an array of them."""
     return f"{{{','.join(map(str, ids))}}}".encode()
+
+
+def numbers(text: bytes | None) -> list[int]:
+    """Read an array of numbers as PostgreSQL writes it; none when it is NULL."""
+    return [int(number) for number in text[1:-1].split(b",")] if text else []

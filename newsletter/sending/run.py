@@ -8,54 +8,78 @@ from typing import Any, TypeVar
 import uvloop
 from django.conf import settings
 
-from newsletter.sending import batches, connection, content, servers
+from newsletter.composing import headers
+from newsletter.sending import batches, connection, content, pace, pauses, rows, servers
+from newsletter.sending.connection import Unreachable
 from newsletter.sending.database import Database
-from newsletter.sending.engine import Engine, Limits, Result
+from newsletter.sending.engine import Engine, Result, Shift
 from newsletter.sending.envelope import Mail
+from newsletter.sending.pace import Buckets, PaceUnknown
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.smtp import Message
+from newsletter.sending.rows import Server
+from newsletter.sending.smtp import Message, Outcome
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Mail)
 
+NOBODY = "no sending server in use may send for {}"
+
 
 def send(
-    campaign_id: int, *, seconds: float, is_stopping: Callable[[], bool] = lambda: False
+    *campaign_ids: int, seconds: float, is_stopping: Callable[[], bool] = lambda: False
 ) -> Result:
-    """Send mails of a campaign for at most `seconds`, and what was begun to its end.
+    """Send mails of all campaigns that are due for `seconds`, and what was begun to its end.
 
+    With `campaign_ids`: of these only, now, even when one of them was to wait a little longer.
     Returns when there is no more to do for now. Safe to call at any time and by any number of
-    workers: a campaign that does not run, or has nothing that is due, is left alone.
+    workers.
     """
-    loaded = content.load(campaign_id)
-    server, name = _server()
-    limits = Limits(seconds, is_stopping)
-    result = _run(Engine(loaded, server, name, limits).run())
-    logger.info("campaign %s: %s mails sent", campaign_id, result.sent)
-    if result.waiting:
-        logger.warning("campaign %s waits: %s", campaign_id, result.waiting)
+    shift = Shift(seconds, is_stopping, list(campaign_ids))
+    result = _run(Engine(_name(), shift).run())
+    if result.sent:
+        logger.info("%s mails sent", result.sent)
+    for campaign_id, reason in result.waiting.items():
+        logger.warning("campaign %s waits: %s", campaign_id, reason)
     return result
 
 
-def send_mails(mails: Sequence[M]) -> list[tuple[M, Verdict, Reply]]:
-    """Hand over some mails that no campaign records. Raises connection.Unreachable.
+def send_mails(mails: Sequence[M], sender: str = "") -> list[tuple[M, Verdict, Reply]]:
+    """Hand over some mails that no campaign records, before all that waits. Raises Unreachable.
 
-    Returns what became of each.
+    `sender` is their From (empty: DEFAULT_FROM), which says who may send them and who signs them.
+    Returns what became of each. Limits count these mails, and never hold them up.
     """
-    server, name = _server()
-    messages = [Message(mail) for mail in mails]
-    outcomes = _run(connection.hand_over(server, name, messages))
-    ends = {outcome.message: outcome for outcome in outcomes}
-    both = zip(mails, messages, strict=True)
-    return [(mail, ends[message].verdict, ends[message].reply) for mail, message in both]
+    domain = headers.mailbox(sender or settings.DEFAULT_FROM_EMAIL).domain
+    sign = content.signing(domain)
+    trouble = Unreachable(NOBODY.format(domain))
+    for server in _candidates(domain):
+        ready = mails if server.relay_signs else [sign(mail) for mail in mails]
+        messages = [Message(mail) for mail in ready]
+        try:
+            outcomes = _run(_hand_over(server, messages))
+        except Unreachable as error:
+            trouble = error
+            continue
+        ends = {outcome.message: outcome for outcome in outcomes}
+        both = zip(mails, messages, strict=True)
+        return [(mail, ends[message].verdict, ends[message].reply) for mail, message in both]
+    raise trouble
 
 
 def check_server() -> None:
-    """Open a connection, and close it again. Raises connection.Unreachable."""
-    server, name = _server()
-    _run(connection.hand_over(server, name, []))
+    """Open a connection to a server that takes mail from us. Raises connection.Unreachable."""
+    domain = headers.mailbox(settings.DEFAULT_FROM_EMAIL).domain
+    trouble = Unreachable(NOBODY.format(domain))
+    for server in _candidates(domain):
+        try:
+            _run(connection.hand_over(server.endpoint, _name(), []))
+        except Unreachable as error:
+            trouble = error
+        else:
+            return
+    raise trouble
 
 
 def settle_abandoned() -> None:
@@ -72,8 +96,29 @@ async def _settle_abandoned() -> None:
         await db.close()
 
 
-def _server() -> tuple[servers.Endpoint, str]:
-    return servers.parse(settings.SMTP_URL), servers.greeting_name(settings.PUBLIC_URL)
+async def _hand_over(server: Server, messages: list[Message]) -> list[Outcome]:
+    outcomes = await connection.hand_over(server.endpoint, _name(), messages)
+    if not server.limits.is_open and messages:
+        buckets = Buckets(settings.REDIS_URL)
+        want = pace.Want(f"server:{server.id}", len(messages), server.limits, force=True)
+        try:
+            await buckets.take([want])
+        except PaceUnknown as error:
+            logger.warning("some mails are not counted against the limits: %s", error)
+        finally:
+            await buckets.close()
+    return outcomes
+
+
+def _candidates(domain: str) -> list[Server]:
+    """Return the servers that may send for a domain: those that work first, then by priority."""
+    found = [server for server in rows.load() if server.may_send_for(domain)]
+    resting = {pause.server_id for pause in pauses.current() if not pause.provider}
+    return sorted(found, key=lambda server: (server.id in resting, server.priority))
+
+
+def _name() -> str:
+    return servers.greeting_name(settings.PUBLIC_URL)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

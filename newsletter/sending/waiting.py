@@ -7,9 +7,12 @@ _WAIT = """
     SET waiting_reason = left(%(reason)s, 300),
         waiting_since = coalesce(waiting_since, now()),
         -- Half as long again as it has waited already, between five seconds and five minutes.
-        retry_at = now() + interval '1 second' * (0.8 + 0.4 * random()) * least(300, greatest(
-            5, extract(epoch FROM now() - coalesce(waiting_since, now())) / 2
-        ))
+        retry_at = now() + interval '1 second' * coalesce(
+            %(seconds)s::float8,
+            (0.8 + 0.4 * random()) * least(300, greatest(
+                5, extract(epoch FROM now() - coalesce(waiting_since, now())) / 2
+            ))
+        )
     WHERE id = %(campaign)s AND status = 'running'
 """
 _GO_ON = """
@@ -19,9 +22,11 @@ _GO_ON = """
 """
 
 
-async def begin(db: Connection, campaign_id: int, reason: str) -> None:
-    """Say why the campaign waits, and when it is tried again."""
-    await db.execute(_WAIT, {"campaign": campaign_id, "reason": reason})
+async def begin(
+    db: Connection, campaign_id: int, reason: str, seconds: float | None = None
+) -> None:
+    """Say why the campaign waits, and when it is tried again: by itself, or after `seconds`."""
+    await db.execute(_WAIT, {"campaign": campaign_id, "reason": reason, "seconds": seconds})
 
 
 async def end(db: Connection, campaign_id: int) -> None:

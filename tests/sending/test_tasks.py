@@ -15,7 +15,7 @@ def queued(monkeypatch):
     """What would be put into the broker."""
     calls = []
     monkeypatch.setattr(
-        tasks.send_campaign,
+        tasks.send,
         "apply_async",
         lambda args, kwargs=None, **options: calls.append((args, options)),
     )
@@ -46,7 +46,7 @@ def test_a_tick_finishes_what_is_complete(sink, started, queued):
 def test_the_task_sends_and_finishes(sink, started, queued):
     campaign = started(15)
 
-    tasks.send_campaign(campaign.pk)
+    tasks.send()
 
     campaign.refresh_from_db()
     assert numbers(campaign) == {"sent": 15}
@@ -59,7 +59,7 @@ def test_the_task_queues_the_rest_when_its_time_is_over(sink, started, queued, m
     sink.seconds = 0.1
     campaign = started(40)
 
-    tasks.send_campaign(campaign.pk)
+    tasks.send()
 
     assert 0 < numbers(campaign)["sent"] < 40
     assert [args for args, _ in queued] == [(campaign.pk,)]
@@ -82,11 +82,11 @@ def test_a_campaign_leaves_one_process_of_a_worker_free(sink, started, queued, s
     done.start()
     assert taken.wait(10)
 
-    tasks.send_campaign(campaign.pk)
+    tasks.send()
     assert numbers(campaign) == {"pending": 2}
     release.set()
     done.join()
-    tasks.send_campaign(campaign.pk)
+    tasks.send()
 
     assert numbers(campaign) == {"sent": 2}
 
@@ -95,7 +95,7 @@ def test_a_worker_that_is_to_stop_begins_nothing(sink, started, queued, monkeypa
     monkeypatch.setattr(shutdown, "_FLAG", bytearray(b"\1"))
     campaign = started(2)
 
-    tasks.send_campaign(campaign.pk)
+    tasks.send()
 
     assert numbers(campaign) == {"pending": 2}
 

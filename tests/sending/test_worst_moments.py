@@ -17,7 +17,7 @@ from django.db import connection
 
 from newsletter import campaigns
 from newsletter.models import Batch, Campaign, Handover
-from newsletter.sending import batches, run
+from newsletter.sending import batches, recording, run
 from newsletter.sending.database import connect
 from subscribers import erase
 from subscribers.models import Subscriber
