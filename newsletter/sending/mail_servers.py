@@ -6,6 +6,7 @@ stays without an answer, the rest is not asked.
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -94,4 +95,4 @@ def resolver(addresses: Sequence[str] = ()) -> dns.resolver.Resolver:
 def _nameserver(address: str) -> dns.nameserver.Nameserver:
     is_bare_ipv6 = address.count(":") > 1 and not address.startswith("[")
     parts = urlsplit(f"//[{address}]" if is_bare_ipv6 else f"//{address}")
-    return dns.nameserver.Do53Nameserver(parts.hostname or "", parts.port or PORT)
+    return dns.nameserver.Do53Nameserver(str(ip_address(parts.hostname or "")), parts.port or PORT)

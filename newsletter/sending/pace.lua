@@ -110,7 +110,8 @@ local function until_filled(bucket, missing)
 end
 
 local function fill(want, at, tokens, now)
-  local bucket = { rate = want.rate, capacity = want.rate > 0 and math.max(1, want.rate / 10) or 0 }
+  -- One, for rates below one a second; and a tenth of a second's, for those who ask a bit late.
+  local bucket = { rate = want.rate, capacity = want.rate > 0 and 1 + want.rate / 10 or 0 }
   local more = (now - at) * want.rate
   bucket.tokens = math.min(bucket.capacity, (tonumber(tokens) or bucket.capacity) + more)
   return bucket

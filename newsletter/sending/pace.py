@@ -1,9 +1,9 @@
 """How much may be sent now: buckets and leases in Redis, shared by all workers.
 
 Promise: over all workers together, never more than the limit in any rolling minute, hour or day,
-and in any second never more than the rate and a tenth of it. A grant has to be used or given back
-within GUARD seconds; what a worker takes and never uses, because it died, stays counted. All times
-are those of Redis, so workers' clocks do not matter.
+and in any second never more than the rate, a tenth of it, and one. A grant has to be used or given
+back within GUARD seconds; what a worker takes and never uses, because it died, stays counted. All
+times are those of Redis, so workers' clocks do not matter.
 
 A limit comes with each question, so a changed one holds at once. Redis is asked once for any number
 of keys. When it does not answer, nothing with a limit may be sent (PaceUnknown).

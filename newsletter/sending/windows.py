@@ -37,8 +37,9 @@ class Window:
 
     @property
     def hours(self) -> tuple[time, time]:
-        """When it opens and closes, on a clock on the wall."""
-        return self.begin or MIDNIGHT, self.end or MIDNIGHT
+        """When it opens and closes, on a clock on the wall; twice the same: it is open all day."""
+        begin, end = self.begin or MIDNIGHT, self.end or MIDNIGHT
+        return (begin, end) if begin != end else (MIDNIGHT, MIDNIGHT)
 
     def has(self, day: datetime) -> bool:
         """Whether it begins on this day."""
