@@ -246,7 +246,15 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, help_text="Empty: no sign-in.", max_length=255),
                 ),
                 ("password_sealed", models.TextField(blank=True, editable=False)),
-                ("oauth_token_url", models.URLField(blank=True, verbose_name="token address")),
+                (
+                    "oauth_token_url",
+                    models.CharField(
+                        blank=True,
+                        max_length=200,
+                        validators=[django.core.validators.URLValidator(["https", "http"])],
+                        verbose_name="token address",
+                    ),
+                ),
                 (
                     "oauth_client_id",
                     models.CharField(blank=True, max_length=255, verbose_name="client id"),

@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -54,7 +54,9 @@ class SendingServer(Limited):
     username = models.CharField(max_length=255, blank=True, help_text="Empty: no sign-in.")
     # Sealed by newsletter/vault.py; never shown again.
     password_sealed = models.TextField(blank=True, editable=False)
-    oauth_token_url = models.URLField("token address", blank=True)
+    oauth_token_url = models.CharField(
+        "token address", max_length=200, blank=True, validators=[URLValidator(["https", "http"])]
+    )
     oauth_client_id = models.CharField("client id", max_length=255, blank=True)
     oauth_client_secret_sealed = models.TextField(blank=True, editable=False)
     oauth_refresh_token_sealed = models.TextField(blank=True, editable=False)

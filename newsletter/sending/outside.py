@@ -14,10 +14,10 @@ from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from newsletter.sending import batches, content, current, pauses, providers, waiting
-from newsletter.sending.database import Database
+from newsletter.sending.database import PATIENCE, Database
 from newsletter.sending.gates import Gates
 from newsletter.sending.holding import Job
 from newsletter.sending.lane import Lane, Sender
@@ -72,8 +72,8 @@ class Outside:
         """Read what has changed; bring lanes and `queues` up to date; tell what was done."""
         queues = list(queues)
         if self._directory is None:
-            self._directory = await self._in_thread(providers.load)
-        found = await self._in_thread(current.servers)
+            self._directory = await self._from_tables(providers.load)
+        found = await self._from_tables(current.servers)
         self._take_servers(found)
         pauses_now = await self._db.do(pauses.load)
         for lane in self._lanes.values():
@@ -112,7 +112,7 @@ class Outside:
 
     async def _load(self, campaign_id: int) -> Queue | None:
         try:
-            loaded = await self._in_thread(partial(content.load, campaign_id))
+            loaded = await self._from_tables(partial(content.load, campaign_id))
         except Exception as error:
             # One bad campaign must not stop the others.
             logger.exception("campaign %s can't be made ready", campaign_id)
@@ -220,6 +220,18 @@ class Outside:
             await self._aside.close()
             await self._in_thread(connections.close_all)
             self._thread.shutdown()
+
+    async def _from_tables(self, work: Callable[[], T]) -> T:
+        """Read by Django's connection; again, on a new one, when it breaks."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await self._in_thread(work)
+            except (OperationalError, InterfaceError):
+                await self._in_thread(connections.close_all)
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(0.2)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

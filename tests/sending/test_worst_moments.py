@@ -349,7 +349,11 @@ def test_a_worker_that_died_before_the_end_of_its_campaign_is_settled(started, m
     claim = aside(lambda: asyncio.run(claimed(campaign)))
     ids = Batch.objects.get().subscriber_ids
     Handover.objects.create(
-        batch_id=claim.batch_id, fence=claim.fence, subscriber_ids=ids[:4], accepted_ids=ids[:3]
+        batch_id=claim.batch_id,
+        fence=claim.fence,
+        turn=1,
+        subscriber_ids=ids[:4],
+        accepted_ids=ids[:3],
     )
     move(campaign.pk)
 
@@ -379,7 +383,7 @@ def test_a_settled_batch_goes_on_after_a_pause(sink, started):
     assert numbers(campaign) == {"sent": 5}
 
 
-async def claimed(campaign: Campaign) -> batches.Claim:
+async def claimed(campaign: Campaign) -> recording.Claim:
     """Claim a batch as a worker does that is never heard of again."""
     db = await connect()
     try:
