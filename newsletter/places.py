@@ -54,7 +54,7 @@ def servers(seen: live.Live, pauses: Iterable[Pause], domain: str = "") -> list[
     rows = list(SendingServer.objects.filter(is_active=True))
     stopped = {pause.server_id: pause for pause in pauses if not pause.provider}
     if not rows and not SendingServer.objects.exists():
-        name = f"SMTP_URL ({smtp_url_host()})"
+        name = server_name(SMTP_URL)
         return [_server(SMTP_URL, name, "", seen, stopped.get(SMTP_URL))]
     used = usage([row.pk for row in rows])
     places = []
@@ -112,6 +112,14 @@ def smtp_url_host() -> str:
     """Return host and port of SMTP_URL: never its user or password."""
     parts = urlsplit(settings.SMTP_URL)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def server_name(server_id: int) -> str:
+    """Return how people call a server, also one that is no more."""
+    if server_id == SMTP_URL:
+        return f"SMTP_URL ({smtp_url_host()})"
+    name = SendingServer.objects.filter(pk=server_id).values_list("name", flat=True).first()
+    return name or f"server {server_id}"
 
 
 def sender_domain(campaign: Campaign) -> str:

@@ -13,6 +13,8 @@ from newsletter.admin import (
     organisation,
     outbox,
     people,
+    providers,
+    servers,
     templates,
 )
 
@@ -26,6 +28,8 @@ __all__ = [
     "organisation",
     "outbox",
     "people",
+    "providers",
+    "servers",
     "templates",
 ]
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import Truncator
 
+from newsletter.admin.alerting import banners
 from newsletter.admin.figures import Figures, figures
 from newsletter.admin.paginator import bounded_count
 from newsletter.models import Campaign
@@ -26,6 +27,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "title": "Dashboard",
+        "alerts": banners(request),
         **people,
         **sent,
         "steps": steps if not all(step["done"] for step in steps) else [],

@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
+from newsletter.admin.alerting import banners
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.sending import attempt, to_progress
 from newsletter.models import Campaign, Delivery
@@ -47,6 +48,7 @@ def problems(request: HttpRequest, campaign_id: int) -> HttpResponse:
         statuses=STATUSES,
         causes=CAUSES,
         providers=[known.name for known in KNOWN],
+        alerts=banners(request, campaigns=False),
         may_send=request.user.has_perm("newsletter.change_campaign"),
         **_found(request, campaign_id),
     )

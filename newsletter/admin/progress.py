@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from newsletter import wording
 from newsletter.admin import pace, problems
+from newsletter.admin.alerting import banners
 from newsletter.admin.pages import page, permitted
 from newsletter.models import Campaign
 from newsletter.situation import DEFERRED_LIMIT, Situation, situation
@@ -43,6 +44,7 @@ def progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
         numbers=_text(now),
         pace=wording.pace(campaign),
         pace_form=pace.PaceForm.of(campaign) if campaign.status in PACED else None,
+        alerts=banners(request, campaigns=False),
         may_send=request.user.has_perm("newsletter.change_campaign"),
         **problems.newest(campaign_id),
     )

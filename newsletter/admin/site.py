@@ -79,6 +79,21 @@ GROUPS: tuple[tuple[str, tuple[Item, ...]], ...] = (
     ),
 )
 MAIL_CATCHER = Item("Mail catcher", "inbox", "outbox", "newsletter.view_delivery")
+DELIVERY = (
+    Item(
+        "Sending servers",
+        "dns",
+        "newsletter_sendingserver_changelist",
+        "newsletter.view_sendingserver",
+    ),
+    Item(
+        "Mailbox providers",
+        "mark_as_unread",
+        "newsletter_provider_changelist",
+        "newsletter.view_provider",
+    ),
+    Item("Signing keys", "key", "newsletter_dkimkey_changelist", "newsletter.view_dkimkey"),
+)
 SETTINGS = (
     Item(
         "Organisation",
@@ -86,7 +101,6 @@ SETTINGS = (
         "subscribers_organisation_changelist",
         "subscribers.view_organisation",
     ),
-    Item("Signing keys", "key", "newsletter_dkimkey_changelist", "newsletter.view_dkimkey"),
     Item("Users", "person", "auth_user_changelist", "auth.view_user"),
     Item("Groups", "shield_person", "auth_group_changelist", "auth.view_group"),
 )
@@ -94,7 +108,7 @@ SETTINGS = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for the person of `request`, with the present page lit."""
-    groups = [*GROUPS]
+    groups = [*GROUPS, ("Delivery", DELIVERY)]
     if outbox.is_in_use():
         groups.append(("Testing", (MAIL_CATCHER,)))
     groups.append(("Settings", SETTINGS))

@@ -52,6 +52,12 @@ class Connection(asyncio.Protocol):
         self._heard = -1  # replies at the last look
         self._since = 0.0  # when the reply that we wait for became the next one, within a tick
 
+    @property
+    def encryption(self) -> str:
+        """The version of TLS that it speaks ("TLSv1.3"); empty: none."""
+        tls = self._transport.get_extra_info("ssl_object") if self._transport else None
+        return tls.version() or "" if tls else ""
+
     # --- asyncio.Protocol ---------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -34,6 +34,12 @@ def people(number: int, word: str) -> str:
 
 
 @register.filter
+def share_of(part: float, whole: float) -> float:
+    """Return a share in per cent, at most 100."""
+    return min(100.0, round(100 * part / whole, 1)) if whole else 0.0
+
+
+@register.filter
 def near(moment: datetime) -> str:
     """Write a moment that is near: "14:05", "Monday 09:00"."""
     return wording.clock(moment)
