@@ -71,8 +71,9 @@ class _Asker:
             return "" if _was_answered(error) else None
         except dns.exception.DNSException:  # no such domain, no MX, or not a name at all
             return ""
-        first = min((record.preference, record.exchange.to_text().lower()) for record in answer)
-        return first[1].rstrip(".")  # "." says that the domain takes no mail (RFC 7505)
+        best = min((record.preference, record.exchange.to_text().lower()) for record in answer)
+        first: str = best[1]
+        return first.rstrip(".")  # "." says that the domain takes no mail (RFC 7505)
 
 
 def _was_answered(error: dns.resolver.NoNameservers) -> bool:
