@@ -1,4 +1,4 @@
-"""The settings of a trial: what waits for a minute in real life waits for seconds here."""
+"""The settings of a trial: those of every installation, but for its logs."""
 
 import faulthandler
 import signal
@@ -6,8 +6,6 @@ import sys
 
 from newsletter.settings import *  # noqa: F403
 from newsletter.settings import LOGGING
-
-SEND_RETRY_AFTER = 3  # seconds after the first "later" of a server
 
 # A trial is looked at afterwards, beside the mail server's record.
 LOGGING["formatters"]["line"]["format"] = "{asctime} {process} {levelname} {name}: {message}"

@@ -58,7 +58,7 @@ _VARIANTS = (
         3_000,
         6,
         (Kind.REDIS_EMPTY, Kind.POSTGRES),
-        seconds=0.08,
+        seconds=0.05,
         workers=2,
     ),
 )
