@@ -71,6 +71,10 @@ def check(key: DkimKey, resolvers: Sequence[str] = ()) -> Answer:
         found = resolver.resolve(dns.name.from_text(name(key)), "TXT", search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return Answer(State.MISSING)
+    except dns.exception.Timeout:
+        return Answer(State.UNKNOWN, "no name server answered in time.")
+    except dns.resolver.NoNameservers:
+        return Answer(State.UNKNOWN, "the name servers answered that they can’t tell.")
     except (dns.exception.DNSException, ValueError) as error:
         return Answer(State.UNKNOWN, str(error)[:SHOWN])
     texts = [b"".join(record.strings).decode("utf-8", "replace") for record in found]

@@ -63,7 +63,7 @@ class DkimKeyAdmin(Listing):
     list_display = ("record", "domain", "kind", "state", "made")
     list_filter = (("algorithm", ChoicesDropdownFilter),)
     search_fields = ("domain", "selector")
-    ordering = ("domain", "-id")
+    ordering = ("-id",)
     empty_words = (
         "Providers trust mail that its domain has signed (DKIM). Make a key, publish its DNS "
         "record, and switch it on; you need none where your mail server signs by itself."

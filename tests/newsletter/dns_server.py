@@ -24,6 +24,7 @@ class NameServer:
     texts: dict[str, list[str]] = field(default_factory=dict)  # name -> records, in zone-file form
     asked: list[str] = field(default_factory=list)
     broken: bool = False  # answers "server failure"
+    silent: bool = False
 
     def answer(self, raw: bytes) -> bytes:
         question = dns.message.from_wire(raw)
@@ -55,7 +56,8 @@ def serving() -> Iterator[NameServer]:
                     raw, client = listener.recvfrom(4096)
                 except TimeoutError:
                     continue
-                listener.sendto(server.answer(raw), client)
+                if not server.silent:
+                    listener.sendto(server.answer(raw), client)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

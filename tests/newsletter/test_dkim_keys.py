@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from newsletter import dkim_keys, dkim_records, vault
 from newsletter.dkim_records import State
 from newsletter.models import DkimKey
+from newsletter.sending import mail_servers
 from tests.newsletter.dns_server import NameServer, serving
 from tests.sending.verifying import by_dkimpy
 
@@ -167,6 +168,15 @@ def test_dns_that_can_not_be_asked_is_not_an_absent_record(name_server):
 
     assert dkim_records.check(key, [name_server.address]).state == State.UNKNOWN
     assert dkim_records.check(key, ["not an address"]).state == State.UNKNOWN
+
+
+def test_name_servers_that_do_not_answer_are_not_waited_for_long(name_server, monkeypatch):
+    monkeypatch.setattr(mail_servers, "LIFETIME", 0.3)
+    name_server.silent = True
+
+    answer = dkim_records.check(make(), [name_server.address])
+
+    assert answer == dkim_records.Answer(State.UNKNOWN, "no name server answered in time.")
 
 
 # --- rotating ---------------------------------------------------------------------------
