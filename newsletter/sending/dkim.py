@@ -8,9 +8,9 @@ a reader sees or answers to. What a careful relay may still add to a mail that l
 Message-ID) is closed only where it is present, which is in all our own mail. Not closed are the
 headers that a mailing list or a relay adds of its own, beside ours, when it passes a mail on.
 
-The body is canonicalised and hashed once for all keys, which costs a quarter of an RSA signature for
-a usual mail (figures in docs/dkim.md). Python's own replace() does it several times quicker than a
-regular expression, and returns the same object when there is nothing to replace.
+The body is canonicalised and hashed once for all keys, which costs a quarter of an RSA signature
+for a usual mail (figures in docs/dkim.md). Python's own replace() does it several times quicker
+than a regular expression, and returns the same object when there is nothing to replace.
 """
 
 import re
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from django.views.decorators.debug import sensitive_variables
 
 LINE = 76  # characters; RFC 5322 would like 78
 WEAKEST_RSA = 1024  # bits, RFC 8301; verifiers take a signature of a weaker key for none
@@ -92,6 +93,7 @@ class Key:
         return "rsa" if isinstance(self.private, RSAPrivateKey) else "ed25519"
 
 
+@sensitive_variables("pem")
 def load(domain: str, selector: str, pem: str) -> Key:
     """Read a private key in PKCS #8 form. Raises BadKey."""
     try:
