@@ -6,7 +6,7 @@ campaign that was started is frozen: what it says (its edition) and to whom (its
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, time
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,12 @@ from django.db import OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from newsletter import audience, composing
+from newsletter import audience, composing, wake
 from newsletter.composing import Person, RenderError, TemplateProblem
 from newsletter.models import Batch, Campaign
 from newsletter.progress import Progress as Progress
 from newsletter.progress import progress as progress
-from newsletter.sending import connection, run
+from newsletter.sending import connection, run, windows
 from newsletter.sending.replies import Verdict
 from subscribers import suppression
 from subscribers.models import MailingList
@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     Status.SCHEDULED: {Status.DRAFT, Status.RUNNING, Status.CANCELLED},
     Status.RUNNING: {Status.PAUSED, Status.CANCELLED, Status.FINISHED},
     Status.PAUSED: {Status.RUNNING, Status.CANCELLED},
-    Status.FINISHED: set(),
+    Status.FINISHED: {Status.RUNNING},  # to send again to those who did not get it
     Status.CANCELLED: set(),
 }
 _NOT_WAITING: dict[str, Any] = {"waiting_reason": "", "waiting_since": None, "retry_at": None}
@@ -148,6 +148,7 @@ def start(campaign_id: int) -> None:
         Campaign.objects.filter(id=campaign_id).update(audience_size=size)
         # Before the first mail arrives, each edge knows where its links lead.
         transaction.on_commit(partial(links.publish, campaign_id))
+        transaction.on_commit(wake.workers)
 
 
 def pause(campaign_id: int, reason: str = "") -> None:
@@ -162,6 +163,61 @@ def resume(campaign_id: int) -> None:
         Batch.objects.filter(campaign_id=campaign_id, state=Batch.State.SET_ASIDE).update(
             state=Batch.State.WAITING, attempts=0
         )
+        transaction.on_commit(wake.workers)
+
+
+def reopen(campaign_id: int) -> None:
+    """Let a finished campaign go on, for those who are sent to again; a paused one stays paused.
+
+    Its row is locked until the end of the transaction. Raises WrongStatus for a draft, and for
+    what was cancelled.
+    """
+    status = (
+        Campaign.objects.select_for_update().values_list("status", flat=True).get(id=campaign_id)
+    )
+    if status in (Status.RUNNING, Status.PAUSED):
+        return
+    sources = {Status.FINISHED}
+    _move(campaign_id, Status.RUNNING, sources=sources, finished_at=None, **_NOT_WAITING)
+    transaction.on_commit(wake.workers)
+
+
+def set_pace(
+    campaign_id: int,
+    *,
+    throttle: int | None,
+    send_days: Iterable[int] = (),
+    send_from: time | None = None,
+    send_until: time | None = None,
+) -> None:
+    """Change how fast and when a campaign is sent; one that runs obeys within two seconds.
+
+    `throttle` is in mails a minute (None: no limit), `send_days` are ISO weekdays (1 is Monday;
+    none: all), the times are in settings.TIME_ZONE. Raises Refused for what can't be, and
+    WrongStatus for a campaign that has come to its end.
+    """
+    days = sorted(set(send_days))
+    if throttle is not None and throttle < 1:
+        raise Refused("The limit is at least one mail a minute. To stop a campaign, pause it.")
+    if not set(days) <= windows.WEEK:
+        raise Refused("Days of the week are 1 (Monday) to 7 (Sunday).")
+    ended = (Status.FINISHED, Status.CANCELLED)
+    # What waits for the old pace is looked at again at once.
+    changed = (
+        Campaign.objects.filter(id=campaign_id)
+        .exclude(status__in=ended)
+        .update(
+            throttle=throttle,
+            send_days=days,
+            send_from=send_from,
+            send_until=send_until,
+            retry_at=None,
+        )
+    )
+    if not changed:
+        campaign = Campaign.objects.get(id=campaign_id)
+        raise WrongStatus(f"“{campaign}” is {campaign.get_status_display().lower()} already.")
+    wake.workers()
 
 
 def cancel(campaign_id: int) -> None:

@@ -222,6 +222,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": TICK,
         "options": {"expires": TICK},
     },
+    "settle-in-doubt": {
+        "task": "newsletter.tasks.settle_in_doubt",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "look-up-providers": {
+        "task": "newsletter.tasks.look_up_providers",
+        "schedule": 1800.0,
+    },
+    "mail-alerts": {
+        "task": "newsletter.tasks.mail_alerts",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "tidy": {"task": "newsletter.tasks.tidy", "schedule": 3600.0},
 }
 

@@ -8,12 +8,13 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
-from newsletter import campaigns, confirmations
-from newsletter.sending import batches, run, shutdown, slots
+from newsletter import alerts, campaigns, confirmations, outcomes
+from newsletter.sending import batches, providers, run, shutdown, slots
 from subscribers import confirmation, departures, importing
 
 RUN = 45.0  # seconds that a process is kept by campaigns
 SHORT_RUN = 5.0  # the same when the worker has no other process
+LOOK_UPS = 2_000  # domains whose provider is looked up at a time
 WAKE_UPS = 32  # messages at each tick; what nobody takes is forgotten at the next
 
 
@@ -50,6 +51,24 @@ def send_confirmations() -> None:
 def wake_imports() -> None:
     """Take up the imports that wait, or whose worker died."""
     importing.run_due()
+
+
+@shared_task
+def settle_in_doubt() -> None:
+    """Settle what is in doubt of people who read the mail."""
+    outcomes.settle_by_reading()
+
+
+@shared_task
+def look_up_providers() -> None:
+    """Find out who takes the mail of recipients' domains, before it goes out where possible."""
+    providers.look_up_due(limit=LOOK_UPS)
+
+
+@shared_task
+def mail_alerts() -> None:
+    """Tell the operators what stops mail."""
+    alerts.raise_current()
 
 
 @shared_task

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from newsletter.composing import Person
-from newsletter.models import Batch, Campaign, Handover
+from newsletter.models import Batch, Campaign, Delivery, Handover
 from newsletter.sending.database import Connection
 from newsletter.sending.recording import FORGET_CLAIMS, Claim, Outcome, let_go, store
 
@@ -256,6 +256,24 @@ async def no_longer_allowed(
     """Return those of `people` who may no longer be written to, each with the reason."""
     cursor = await db.execute(_NO_LONGER, {"people": people, "lists": list_ids, **_REASONS})
     return dict(await cursor.fetchall())
+
+
+def add(campaign_id: int, people: list[int], status: Delivery.Status) -> None:
+    """Make batches for people who are sent to again, whose outcome so far is `status`.
+
+    That is taken off the new batches' own counters, since the old ones go on to count it.
+    """
+    size = settings.SEND_BATCH_SIZE
+    Batch.objects.bulk_create(
+        Batch(
+            campaign_id=campaign_id,
+            subscriber_ids=some,
+            size=len(some),
+            taken_back=len(some),
+            **{status.value: -len(some)},
+        )
+        for some in (people[n : n + size] for n in range(0, len(people), size))
+    )
 
 
 def tidy() -> None:

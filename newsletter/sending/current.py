@@ -33,6 +33,12 @@ _COUNT = """
         refused = newsletter_serverusage.refused + EXCLUDED.refused
 """
 
+_USED = """
+    SELECT extract(epoch FROM hour)::float8, accepted
+    FROM newsletter_serverusage
+    WHERE server_id = %(server)s AND hour > now() - interval '25 hours'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -69,6 +75,12 @@ async def count(db: Connection, server_id: int, counts: Counter[str]) -> None:
     """Add to what a server took in this hour."""
     names = {name: counts[name] for name in ("accepted", "deferred", "refused")}
     await db.execute(_COUNT, {"server": server_id, **names})
+
+
+async def used(db: Connection, server_id: int) -> list[tuple[float, int]]:
+    """Return what a server took in the last hours: seconds since the epoch, and mails."""
+    found = await (await db.execute(_USED, {"server": server_id})).fetchall()
+    return [(hour, accepted) for hour, accepted in found]
 
 
 def throttled(per_minute: int | None) -> Limits:

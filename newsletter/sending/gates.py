@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from newsletter.sending.pace import GUARD, Buckets, Limits, PaceUnknown, Want
@@ -26,12 +26,13 @@ AWAY = 1.0  # seconds until Redis is asked again after it did not answer
 class Gate:
     """One limit. `left` says how many mails may go before it is asked again."""
 
-    __slots__ = ("_taken_at", "ask_at", "key", "left", "limits", "wait", "wanted")
+    __slots__ = ("_taken_at", "ask_at", "key", "left", "limits", "used", "wait", "wanted")
 
     def __init__(self, key: str, limits: Limits = Limits()) -> None:  # noqa: B008  (immutable)
         self.key = key
         self.limits = limits
         self.left = math.inf if limits.is_open else 0.0
+        self.used: Sequence[tuple[float, int]] = ()  # what went lately (see pace.Want)
         self.wait = 0.0  # seconds until more comes, as it was said last; 0: soon
         self.ask_at = 0.0
         self.wanted = False  # somebody came to a closed gate
@@ -72,7 +73,7 @@ class Gate:
             return None
         rate = self.limits.rate
         count = MOST if rate is None else max(1, min(MOST, math.ceil(rate * AHEAD)))
-        return Want(self.key, count, self.limits)
+        return Want(self.key, count, self.limits, used=self.used)
 
     def granted(self, want: Want, count: int, wait: float, now: float) -> None:
         """Take an answer."""

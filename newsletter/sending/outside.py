@@ -74,7 +74,7 @@ class Outside:
         if self._directory is None:
             self._directory = await self._from_tables(providers.load)
         found = await self._from_tables(current.servers)
-        self._take_servers(found)
+        await self._take_servers(found)
         pauses_now = await self._db.do(pauses.load)
         for lane in self._lanes.values():
             lane.take_pauses(pauses_now)
@@ -121,7 +121,7 @@ class Outside:
             return None
         return Queue(loaded, self._gates.get(f"campaign:{campaign_id}"))
 
-    def _take_servers(self, found: current.Servers) -> None:
+    async def _take_servers(self, found: current.Servers) -> None:
         rows = {server.id: server for server in found.servers}
         for server_id, lane in list(self._lanes.items()):
             server = rows.get(server_id)
@@ -136,6 +136,8 @@ class Outside:
                 limit = min(settings.SEND_CONNECTIONS, server.connections or 10_000)
                 lane = Lane(server, self._name, self._sender, self._gates, limit)
                 lane.refresh(server, found.providers)
+                # In case that Redis has forgotten what went to it today.
+                lane.gate.used = await self._db.do(partial(current.used, server_id=server.id))
                 self._lanes[server.id] = lane
 
     async def _take_paces(self, queues: Collection[Queue]) -> None:
