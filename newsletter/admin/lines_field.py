@@ -36,4 +36,4 @@ class DomainsField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare the names, not how they were written."""
-        return list(initial or []) != self.to_python(data)
+        return bool(list(initial or []) != self.to_python(data))

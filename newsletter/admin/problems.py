@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
+from newsletter import outcomes
 from newsletter.admin.alerting import banners
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.sending import attempt, to_progress
@@ -112,8 +113,6 @@ def _send_again(
     chosen_ids = ticked or None
     if not ticked and (not wanted.is_plain or (wanted.cause and action == RESEND)):
         chosen_ids = ids(wanted)
-    from newsletter import outcomes
-
     count = 0
 
     def send() -> None:

@@ -41,7 +41,6 @@ class ProviderAdmin(Listing):
     list_display = ("title", "kind", "reach", "limits", "state")
     search_fields = ("name", "slug")
     ordering = ("name",)
-    prepopulated_fields = {"slug": ("name",)}
     warn_unsaved_form = False
     actions_on_top = False
     empty_words = "Providers whose limits are their own: Gmail, Microsoft, a large employer."
@@ -73,7 +72,7 @@ class ProviderAdmin(Listing):
         self, request: HttpRequest, obj: Provider | None = None
     ) -> dict[str, tuple[str, ...]]:
         """Make the short name from the name, while that is still open."""
-        return {} if obj else self.prepopulated_fields
+        return {} if obj else {"slug": ("name",)}
 
     def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:
         """Refuse for those that come with Broadsheet: they would only come back."""

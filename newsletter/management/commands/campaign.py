@@ -1,33 +1,37 @@
 """`campaign`: make a campaign, move it, and see how it goes, from a terminal."""
 
 import json
+import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from dataclasses import asdict
+from datetime import time as ClockTime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from newsletter import campaigns
+from newsletter import campaigns, outcomes, wording
+from newsletter.management.watching import LOOK_EVERY, Watcher
 from newsletter.models import Campaign
+from newsletter.problems import CAUSES, STATUSES, Filter, csv_lines, page
+from newsletter.progress import Progress as Standing
+from newsletter.situation import Situation, situation
 from subscribers.models import MailingList, Organisation
 
-LOOK_EVERY = 0.5  # seconds
 REFUSED, USAGE, WITH_FAILURES, STOPPED = 1, 2, 3, 4
 HTML_ENDINGS = {".html", ".htm"}
-# What `status --json` says, in this order; names as in the admin and in the documentation.
+# What `status` says, in this order; names as in the admin and in the documentation.
 NUMBERS = ("audience", "sent", "failed", "skipped", "in_doubt", "pending")
 
 EXIT_CODES = """\
 exit codes:
-  0  done; with --wait: finished, and everybody was sent to or skipped
+  0  done; with --wait or --watch: finished, and everybody was sent to or skipped
   1  refused: the campaign is not in a status from which this is possible, or lacks something
   2  wrong usage: no such campaign, list or file
-  3  with --wait: finished, but some mails failed or are in doubt
-  4  with --wait: paused or cancelled before it was finished
+  3  with --wait or --watch: finished, but some mails failed or are in doubt
+  4  with --wait or --watch: paused or cancelled before it was finished
 """
 MOVES = {
     "start": campaigns.start,
@@ -42,6 +46,18 @@ HELP = {
     "cancel": "stop for good",
     "status": "say how far it is",
 }
+OTHERS = {
+    "pace": "say how fast and when it goes, or change that while it runs",
+    "retry-failed": "try the failed ones once more",
+    "resend-in-doubt": "send again what is in doubt, with the same Message-ID",
+    "problems": "list who has not got it, and why",
+}
+DAYS = [name[:3].lower() for name in wording.DAYS]
+LISTED = 50  # problems, without --csv
+MEANING = """\
+Each of these mails was being handed over when a process or a connection died, and the server's
+answer never came. About half of them have arrived already. They go out with the same Message-ID,
+so that most mail programs show them once; some will show them twice."""
 ENDED = (Campaign.Status.FINISHED, Campaign.Status.PAUSED, Campaign.Status.CANCELLED)
 
 
@@ -71,15 +87,42 @@ class Command(BaseCommand):
             one.formatter_class = RawDescriptionHelpFormatter
             one.add_argument("id", type=int)
             one.add_argument("--wait", action="store_true", help="until it is finished or stopped")
-            one.add_argument("--json", action="store_true", help="say how it stands, as JSON")
+            one.add_argument("--json", action="store_true", help="say all about it, as JSON")
+            if action == "status":
+                one.add_argument("--watch", action="store_true", help="show it until then")
+        self._add_others(actions)
+
+    def _add_others(self, actions: Any) -> None:
+        others = {}
+        for action, words in OTHERS.items():
+            others[action] = actions.add_parser(action, help=words, description=words)
+            others[action].add_argument("id", type=int)
+        pace = others["pace"]
+        pace.add_argument("--throttle", metavar="N|none", help="mails a minute")
+        pace.add_argument("--days", metavar="mon,tue,…|all", help="days of the week")
+        pace.add_argument("--from", dest="begin", metavar="HH:MM|none", help="not before")
+        pace.add_argument("--until", metavar="HH:MM|none", help="not after; may be over midnight")
+        others["retry-failed"].add_argument("--cause", choices=CAUSES, default="")
+        others["resend-in-doubt"].add_argument("--yes", action="store_true", help="don't ask")
+        problems = others["problems"]
+        problems.add_argument("--status", choices=STATUSES, default="")
+        problems.add_argument("--cause", choices=CAUSES, default="")
+        problems.add_argument("--domain", default="", help="a domain, or a mailbox provider")
+        problems.add_argument("--csv", type=Path, metavar="FILE", help="all of them; - for output")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do one action. Exits as EXIT_CODES says."""
         try:
-            if options["action"] == "create":
-                self._create(options)
-            else:
-                self._move(options)
+            do = {
+                "create": self._create,
+                "pace": self._pace,
+                "retry-failed": self._retry,
+                "resend-in-doubt": self._resend,
+                "problems": self._problems,
+            }.get(options["action"], self._move)
+            if "id" in options:
+                Campaign.objects.only("id").get(id=options["id"])
+            do(options)
         except campaigns.Refused as error:
             raise CommandError(str(error), returncode=REFUSED) from error
         except Campaign.DoesNotExist:
@@ -115,14 +158,20 @@ class Command(BaseCommand):
         campaign_id = options["id"]
         if move := MOVES.get(options["action"]):
             move(campaign_id)
-        progress = campaigns.progress(campaign_id)
-        if options["wait"]:
-            progress = self._wait(campaign_id, quiet=options["json"])
-        self._report(progress, as_json=options["json"])
-        if options["wait"]:
-            self._exit(progress)
+        is_waiting = options["wait"]
+        if options.get("watch") and not options["json"]:
+            console = Console(file=cast("IO[str]", self.stdout._out))
+            self._exit(Watcher(campaign_id, self.stdout.write, console).watch())
+            return
+        if is_waiting or options.get("watch"):
+            self._wait(campaign_id, quiet=options["json"])
+            is_waiting = True
+        now = situation(campaign_id)
+        self._report(now, as_json=options["json"])
+        if is_waiting:
+            self._exit(now.progress)
 
-    def _wait(self, campaign_id: int, *, quiet: bool) -> campaigns.Progress:
+    def _wait(self, campaign_id: int, *, quiet: bool) -> None:
         # On a terminal only; on standard error, so that the report can be taken from the other.
         console = Console(stderr=True, quiet=quiet)
         columns = (
@@ -143,23 +192,121 @@ class Command(BaseCommand):
                     description=progress.waiting_reason[:60] or progress.state.capitalize(),
                 )
                 if progress.state in (*ENDED, Campaign.Status.DRAFT):
-                    return progress
+                    return
                 time.sleep(LOOK_EVERY)
 
-    def _report(self, progress: campaigns.Progress, *, as_json: bool) -> None:
-        known = asdict(progress) | {"pending": progress.pending}
+    def _report(self, now: Situation, *, as_json: bool) -> None:
         if as_json:
-            names = (*NUMBERS, "state", "waiting_reason")
-            self.stdout.write(json.dumps({name: known[name] for name in names}))
+            self.stdout.write(json.dumps(now.as_json()))
             return
-        lines = [f"{name.replace('_', ' '):<10}{known[name]:>12,}" for name in NUMBERS]
+        progress = now.progress
+        lines = [f"{name.replace('_', ' '):<10}{getattr(progress, name):>12,}" for name in NUMBERS]
         lines.append(f"{'state':<10}{progress.state:>12}")
-        if progress.waiting_reason:
-            lines.append(f"waiting: {progress.waiting_reason}")
+        lines += [f"waiting: {wording.in_words(note)}" for note in now.notes]
         self.stdout.write("\n".join(lines))
 
-    def _exit(self, progress: campaigns.Progress) -> None:
+    def _exit(self, progress: Standing) -> None:
         if progress.state != Campaign.Status.FINISHED:
             raise SystemExit(STOPPED)
         if progress.failed or progress.in_doubt:
             raise SystemExit(WITH_FAILURES)
+
+    # --- pace ---------------------------------------------------------------------------
+
+    def _pace(self, options: dict[str, Any]) -> None:
+        campaign = Campaign.objects.get(id=options["id"])
+        wanted: dict[str, Any] = {
+            "throttle": _number(options["throttle"], campaign.throttle),
+            "send_days": _days(options["days"], campaign.send_days),
+            "send_from": _clock(options["begin"], campaign.send_from),
+            "send_until": _clock(options["until"], campaign.send_until),
+        }
+        if any(options[name] is not None for name in ("throttle", "days", "begin", "until")):
+            campaigns.set_pace(campaign.pk, **wanted)
+            campaign.refresh_from_db()
+        self.stdout.write(wording.pace(campaign))
+
+    # --- who has not got it ---------------------------------------------------------------
+
+    def _problems(self, options: dict[str, Any]) -> None:
+        wanted = Filter(
+            options["id"],
+            status=options["status"],
+            cause=options["cause"],
+            domain=options["domain"],
+        )
+        path = options["csv"]
+        if path is None:
+            self._list(wanted)
+        elif str(path) == "-":
+            for line in csv_lines(wanted):
+                self.stdout.write(line, ending="")
+        else:
+            self._save(wanted, path)
+
+    def _list(self, wanted: Filter) -> None:
+        found = page(wanted, size=LISTED)
+        for row in found.rows:
+            words = ": ".join(filter(None, (row.cause_words, row.reason)))
+            self.stdout.write(f"{row.email or 'erased'}\t{row.status_words}\t{words}")
+        if found.next is not None:
+            self.stderr.write("There are more: --csv FILE writes all of them.")
+        elif not found.rows:
+            self.stderr.write("Nobody.")
+
+    def _save(self, wanted: Filter, path: Path) -> None:
+        try:
+            with path.open("x", encoding="utf-8", newline="") as file:
+                file.writelines(csv_lines(wanted))
+        except FileExistsError:
+            raise CommandError(f"{path} exists already.", returncode=USAGE) from None
+        except OSError as error:
+            raise CommandError(f"{path} can't be written: {error}", returncode=USAGE) from error
+
+    def _retry(self, options: dict[str, Any]) -> None:
+        self._say_again(outcomes.retry_failed(options["id"], cause=options["cause"]))
+
+    def _resend(self, options: dict[str, Any]) -> None:
+        if not options["yes"]:
+            self.stderr.write(MEANING)
+            if not _agrees():
+                raise CommandError("Nothing was sent. --yes goes ahead.", returncode=REFUSED)
+        self._say_again(outcomes.resend_in_doubt(options["id"]))
+
+    def _say_again(self, count: int) -> None:
+        self.stdout.write(f"{count:,} {'person is' if count == 1 else 'people are'} sent to again.")
+
+
+def _agrees() -> bool:
+    """Ask the person at the terminal; without one, nobody agrees."""
+    if not sys.stdin.isatty():
+        return False
+    return input("Send them again? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _number(text: str | None, present: int | None) -> int | None:
+    if text is None or text == "none":
+        return present if text is None else None
+    if not text.isdecimal() or int(text) < 1:
+        raise CommandError(f"--throttle {text} is no number of mails a minute.", returncode=USAGE)
+    return int(text)
+
+
+def _days(text: str | None, present: list[int]) -> list[int]:
+    if text is None or text == "all":
+        return present if text is None else []
+    words = [word.strip().lower()[:3] for word in text.split(",")]
+    if unknown := [word for word in words if word not in DAYS]:
+        raise CommandError(
+            f"--days: “{unknown[0]}” is none of {', '.join(DAYS)}.", returncode=USAGE
+        )
+    return sorted({DAYS.index(word) + 1 for word in words})
+
+
+def _clock(text: str | None, present: ClockTime | None) -> ClockTime | None:
+    if text is None or text == "none":
+        return present if text is None else None
+    try:
+        return ClockTime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"“{text}” is no time such as 09:30.", returncode=USAGE) from None
