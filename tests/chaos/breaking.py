@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from newsletter import campaigns
+from newsletter.sending import batches
 from tests.chaos import audience
 from tests.chaos.judge import Verdict
 from tests.chaos.moods import Habits
@@ -98,6 +99,8 @@ def run(stage: Stage, variant: Variant, seed: int, within: float, progress: Prog
             wrecker.problems.append(scene.unfinished())
         time.sleep(1)  # whoever believes to have mails left shows it now
     verdict = scene.judged(open_at_kills=sum(done.connections for done in wrecker.done))
+    if not variant.apart:
+        verdict.may_be_in_doubt += verdict.reasons.count(batches.CRASHED)
     return Trial(variant, verdict, wrecker.done, time.monotonic() - begun, wrecker.problems)
 
 
