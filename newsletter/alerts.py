@@ -52,6 +52,7 @@ class AlertMail:
 
     envelope_from: str
     recipient: str
+    message_id: str
     data: bytes
     needs_smtputf8: bool
 
@@ -175,4 +176,5 @@ def _make(recipient: str, text: str) -> AlertMail:
     mail["Message-ID"] = make_msgid(domain=sender.domain)
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(f"{text}\n\n{settings.PUBLIC_URL}/admin/\n", cte="quoted-printable")
-    return AlertMail(sender.address, recipient, wire(mail.as_bytes()), is_utf8)
+    data = wire(mail.as_bytes())
+    return AlertMail(sender.address, recipient, mail["Message-ID"], data, is_utf8)
