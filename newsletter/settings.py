@@ -285,6 +285,10 @@ SUBSCRIBER_ERASERS = [
 # campaign id -> ids of the lists that it went to; what an unsubscribe link is about.
 CAMPAIGN_LISTS = "newsletter.audience.campaign_list_ids"
 
+# A personal link's template, (id, name, email, language, attributes) -> the address. Called by the
+# edge, where no models are loaded.
+LINK_RESOLVER = "newsletter.templating.addresses.resolve"
+
 # --- Files ----------------------------------------------------------------------------
 
 STATIC_URL = "/static/"

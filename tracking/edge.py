@@ -21,8 +21,11 @@ from django.conf import settings
 
 from tracking import facts, pages, tokens
 from tracking.packs import Hit
+from tracking.personal import Personal
 from tracking.recorder import Recorder
-from tracking.targets import Targets, TargetsAway
+from tracking.targets import BadTarget, Targets, TargetsAway, is_personal
+
+logger = logging.getLogger(__name__)
 
 # As numbers, because tracking.models must not be loaded here.
 OPEN, CLICK = 1, 2
@@ -55,6 +58,8 @@ PIXEL = Answer(
     b64decode("R0lGODlhAQABAIABAAAAAP///yH5BAEAAAEALAAAAAABAAEAAAICTAEAOw=="),
 )
 NOT_FOUND = Answer(404, _PAGE, pages.NOT_FOUND.encode())
+NOWHERE = Answer(404, _PAGE, pages.NOWHERE.encode())
+GONE = Answer(410, _PAGE, pages.NOWHERE.encode())
 TRY_AGAIN = Answer(503, [*_PAGE, ("retry-after", "5")], pages.TRY_AGAIN.encode())
 NOT_ALLOWED = Answer(405, [*_TEXT, ("allow", "GET, HEAD")], b"Only GET and HEAD are allowed.\n")
 ROBOTS = Answer(200, _TEXT, b"User-agent: *\nDisallow: /\n")
@@ -68,6 +73,7 @@ class Edge:
 
     _recorder: Recorder
     _targets: Targets
+    _personal: Personal
 
     def __init__(self) -> None:
         self._prefix = urlsplit(settings.TRACKING_URL).path
@@ -109,8 +115,20 @@ class Edge:
             return TRY_AGAIN, None
         if url is None:
             return NOT_FOUND, None
-        answer = Answer(302, [*_PRIVATE, ("location", url)], b"")
-        return answer, (CLICK, campaign_id, subscriber_id, link_id)
+        what = (CLICK, campaign_id, subscriber_id, link_id)
+        if is_personal(url):
+            return await self._lead_in_person(url, subscriber_id, link_id), what
+        return _redirect(url), what
+
+    async def _lead_in_person(self, template: str, subscriber_id: int, link_id: int) -> Answer:
+        try:
+            url = await self._personal.resolve(template, subscriber_id)
+        except TargetsAway:
+            return TRY_AGAIN
+        except BadTarget as error:
+            logger.warning("link %d leads somebody nowhere: %s", link_id, error)
+            return NOWHERE
+        return _redirect(url) if url else GONE
 
     def _other(self, path: str) -> Answer:
         if path == "/healthz":
@@ -131,10 +149,16 @@ class Edge:
     async def _start(self) -> None:
         self._recorder = Recorder(settings.TRACKING_SPOOL)
         self._targets = Targets()
+        self._personal = Personal()
 
     async def _stop(self) -> None:
         await self._recorder.close()
         await self._targets.close()
+        await self._personal.close()
+
+
+def _redirect(url: str) -> Answer:
+    return Answer(302, [*_PRIVATE, ("location", url)], b"")
 
 
 def _open(token: str) -> tuple[Answer, _What]:

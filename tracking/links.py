@@ -22,11 +22,12 @@ logger = logging.getLogger(__name__)
 def ensure(campaign_id: int, urls: Iterable[str]) -> dict[str, int]:
     """Return the link id of each address in a campaign, making those that are missing.
 
-    Raises BadTarget, with a message for the author, for what the edge would not redirect to.
+    An address may be a template that LINK_RESOLVER knows to resolve. Raises BadTarget, with a
+    message for the author, for what the edge would not redirect to.
     """
     wanted = list(dict.fromkeys(urls))
     for url in wanted:
-        targets.as_target(url)
+        targets.as_link(url)
     Link.objects.bulk_create(
         [Link(campaign_id=campaign_id, url=url) for url in wanted], ignore_conflicts=True
     )

@@ -43,6 +43,13 @@ break long links over two lines.</p>
 If that does not help, reply to the mail: whoever sent it can tell you where the link leads.</p>""",
 )
 
+NOWHERE: Final = _FRAME.format(
+    title="This link leads nowhere any more",
+    text="""<p>It was made for one reader, and what we know of them now is not enough to say where
+it leads.</p>
+<p>If you miss something, reply to the mail: whoever sent it can help.</p>""",
+)
+
 TRY_AGAIN: Final = _FRAME.format(
     title="One moment, please",
     text="""<p>The link is right, but we can't look up where it leads at the moment.</p>

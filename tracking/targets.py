@@ -5,6 +5,7 @@ it starts and learns of new ones within LISTEN_EVERY. So a click is answered wit
 unless it is on a link so old that it has left the memory.
 
 Each address is checked when it is learned: only what `as_target` lets through is redirected to.
+An address that differs from reader to reader is a template, and checked each time it is resolved.
 """
 
 import asyncio
@@ -64,6 +65,20 @@ def as_target(url: str) -> str:
         raise BadTarget(f"{error}: {url[:80]!r}") from None
     if parts.scheme not in ("http", "https") or not is_plain:
         raise BadTarget(f"not a plain http or https address: {url[:80]!r}")
+    return url
+
+
+def is_personal(url: str) -> bool:
+    """Say whether a link's address is a template, to be resolved for who clicks (personal.py)."""
+    return "{{" in url or "{%" in url
+
+
+def as_link(url: str) -> str:
+    """Return `url` when it is a target, or a template for one. Raises BadTarget."""
+    if not is_personal(url):
+        return as_target(url)
+    if len(url) > LONGEST or "\0" in url:
+        raise BadTarget(f"too long, or with a NUL character: {url[:80]!r}")
     return url
 
 
@@ -163,7 +178,7 @@ class Targets:
     def _learn(self, urls: Mapping[int, str]) -> None:
         for link_id, url in urls.items():
             try:
-                target = as_target(url)
+                target = as_link(url)
             except BadTarget:
                 logger.exception("link %d leads nowhere", link_id)
                 continue

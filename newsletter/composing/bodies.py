@@ -10,6 +10,7 @@ from jinja2 import nodes
 from markupsafe import escape
 
 from newsletter.composing.fields import Field, Fields
+from newsletter.composing.links import write_out
 from newsletter.composing.people import Person
 from newsletter.composing.segments import Place, Segment, fill
 from newsletter.composing.slots import SlotEnvironment, slots
@@ -61,19 +62,30 @@ class Line:
 
 
 class Bodies:
-    """Both parts of a mail, for one way of tracking."""
+    """Both parts of a mail, for one way of tracking.
 
-    def __init__(self, edition: Edition, *, tracked: bool) -> None:
-        organisation = edition.organisation
-        self.addresses = slots(edition.link_urls, tracked=tracked, escape=str)
-        in_html = slots(edition.link_urls, tracked=tracked, escape=lambda url: str(escape(url)))
-        self.text = list(_items(_TEXT, edition.text, self.addresses, organisation))
-        self.html = list(_items(_HTML, edition.html, in_html, organisation))
+    `named`: its tokens say who reads, so that links which differ from reader to reader can be
+    tracked too.
+    """
+
+    def __init__(self, edition: Edition, *, tracked: bool, named: bool) -> None:
+        organisation, urls = edition.organisation, edition.link_urls
+        text, html = edition.text, edition.html
+        if not named:
+            text, html = write_out(text, urls, str), write_out(html, urls, _escape)
+        self.addresses = slots(urls, tracked=tracked, escape=str)
+        in_html = slots(urls, tracked=tracked, escape=_escape)
+        self.text = list(_items(_TEXT, text, self.addresses, organisation))
+        self.html = list(_items(_HTML, html, in_html, organisation))
         # What the segments name besides the subscriber and the organisation.
         self.needs: set[str] = set()
         for item in (*self.text, *self.html):
             if isinstance(item, Segment):
                 self.needs |= item.names
+
+
+def _escape(text: str) -> str:
+    return str(escape(text))
 
 
 def _items(

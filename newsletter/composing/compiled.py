@@ -28,6 +28,7 @@ from newsletter.models import Edition
 from newsletter.templating import explain
 from subscribers.models import TrackingChoice
 from subscribers.signing import varint
+from tracking.targets import is_personal
 
 _PART = (
     'Content-Type: text/{}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
@@ -69,7 +70,9 @@ class CompiledMessage:
         self._preheader = Line(edition.preheader, edition.organisation)
         fixed = self._subject.fixed
         self._subject_line = None if fixed is None else headers.unstructured("Subject", fixed)
-        self._made: dict[bool, tuple[Layout, Bodies]] = {}
+        self._after_id = self._fixed_headers()
+        self._is_personal = any(map(is_personal, edition.link_urls))
+        self._made: dict[tuple[bool, bool], tuple[Layout, Bodies]] = {}
         self._second, self._date = 0, b""
 
     def render(self, person: Person) -> RenderedMail:
@@ -90,7 +93,7 @@ class CompiledMessage:
         recipient = headers.wire_address(to)
         reader = varint(number)
         choice = person.choice
-        layout, bodies = self._layout(tracked=choice != TrackingChoice.OFF)
+        layout, bodies = self._layout(choice)
         tokens, bounce = self._tokens.of(reader, choice)
         heads = (
             headers.address("To", headers.Mailbox(person.name, recipient)).encode(),
@@ -111,12 +114,14 @@ class CompiledMessage:
             not (self._is_ascii and recipient.isascii()),
         )
 
-    def _layout(self, *, tracked: bool) -> tuple[Layout, Bodies]:
-        made = self._made.get(tracked)
+    def _layout(self, choice: str) -> tuple[Layout, Bodies]:
+        tracked = choice != TrackingChoice.OFF
+        named = tracked and (choice == TrackingChoice.INDIVIDUAL or not self._is_personal)
+        made = self._made.get((tracked, named))
         if made is None:
-            bodies = Bodies(self._edition, tracked=tracked)
+            bodies = Bodies(self._edition, tracked=tracked, named=named)
             tokens = FIRST_LINK + len(self._edition.link_ids) if tracked else OPEN
-            made = self._made[tracked] = Layout(self._items(bodies), tokens), bodies
+            made = self._made[tracked, named] = Layout(self._items(bodies), tokens), bodies
         return made
 
     def _items(self, bodies: Bodies) -> list[Any]:
@@ -133,7 +138,7 @@ class CompiledMessage:
             Place(MESSAGE_ID),
             f"{self._id_end}\r\nList-Unsubscribe: <{settings.PUBLIC_URL}/u/".encode(),
             Place(UNSUBSCRIBE),
-            f">\r\n{self._fixed_headers()}{opening}".encode(),
+            f">\r\n{self._after_id}{opening}".encode(),
             *bodies.text,
             f"\r\n--{boundary}\r\n{_PART.format('html')}".encode(),
             *bodies.html,
@@ -148,7 +153,7 @@ class CompiledMessage:
         lines += [
             "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
             headers.list_id(edition.list_name, edition.list_id),
-            f"Feedback-ID: {edition.feedback_id}\r\n",
+            headers.unstructured("Feedback-ID", edition.feedback_id),
             "Precedence: bulk\r\n",
             "Auto-Submitted: auto-generated\r\n",
         ]

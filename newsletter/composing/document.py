@@ -14,8 +14,9 @@ from markupsafe import escape
 
 from newsletter.composing import nesting, shield
 from newsletter.composing.links import Links
-from newsletter.composing.shield import Piece, Shield
+from newsletter.composing.shield import Shield
 from newsletter.templating import TemplateProblem
+from newsletter.templating.pieces import Piece, expression, split
 
 # Blanks that no program shows, so that an inbox does not show the body's beginning after the line.
 _FILLER = "&nbsp;&zwnj;"
@@ -44,14 +45,14 @@ class Parts:
 def build(frame: str, parts: Parts, links: Links) -> str:
     """Return the Jinja2 source of a mail's HTML. Raises TemplateProblem."""
     nesting.check(parts.content)
-    pieces = _fill(shield.split(frame), parts)
+    pieces = _fill(split(frame), parts)
     sheltered = Shield(pieces)
     html = _inline(sheltered.html(), sheltered)
     _check_statements(html, sheltered)
     _check_leaving(html, sheltered)
     html = links.rewrite(html, sheltered)
     end = max(match.start() for match in _BODY_ENDS.finditer(html) if match[0] == "</body>")
-    pixel = sheltered.word(shield.expression("open_pixel"))
+    pixel = sheltered.word(expression("open_pixel"))
     return sheltered.restore(f"{html[:end]}{pixel}{html[end:]}")
 
 
@@ -71,13 +72,13 @@ def _fill(frame: list[Piece], parts: Parts) -> list[Piece]:
         if name in ("content", "footer"):
             if places.get(name) == number:
                 filled += _replaced(
-                    shield.split(parts.content if name == "content" else parts.footer), text
+                    split(parts.content if name == "content" else parts.footer), text
                 )
         else:
             filled += _replaced([piece], text)
     if "footer" not in places:
         # The parser moves what follows </html> to the end of the body.
-        filled += shield.split(parts.footer)
+        filled += split(parts.footer)
     return _after_body_begins(filled, _preheader(text["preheader"]))
 
 
@@ -98,7 +99,7 @@ def _plain(source: str) -> list[Piece]:
     """Return a plain text's pieces, fit for HTML. What its tags print is escaped as it is made."""
     return [
         Piece("text", str(escape(piece.source)), 0) if piece.kind == "text" else piece
-        for piece in shield.split(source)
+        for piece in split(source)
     ]
 
 

@@ -53,7 +53,13 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
     frame = frame or (campaign.template.html if campaign.template else default_frame())
     _refuse_unknown_names(campaign, frame)
     organisation = Organisation.current()
-    links = Links(plain=[organisation.privacy_url] if organisation.privacy_url else [])
+    said = {
+        "name": organisation.name,
+        "postal_address": organisation.postal_address,
+        "contact_email": organisation.contact_email,
+        "website": organisation.website,
+    }
+    links = Links([organisation.privacy_url] if organisation.privacy_url else [], said)
     content = body_html(campaign)
     html = document.build(
         frame,
@@ -79,12 +85,7 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
         list_name=mailing_list.name if mailing_list else "",
         list_id=_list_id(mailing_list),
         feedback_id=_feedback_id(campaign, mailing_list),
-        organisation={
-            "name": organisation.name,
-            "postal_address": organisation.postal_address,
-            "contact_email": organisation.contact_email,
-            "website": organisation.website,
-        },
+        organisation=said,
         link_urls=links.urls,
     )
 

@@ -171,6 +171,7 @@ def _encoded_word(text: str, as_base64: bool) -> str:
 
 def list_id(name: str, identifier: str) -> str:
     """Return the List-ID header (RFC 2919), at most 255 characters of value, with its CRLF."""
+    identifier = "".join(one_line(identifier).split())[-LONGEST_LIST_ID + 2 :]
     value = Mailbox(name, identifier)
     if len(address("List-ID", value)) > LONGEST_LIST_ID:
         value = Mailbox("", identifier)

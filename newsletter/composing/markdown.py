@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from newsletter.composing.shield import Shield, split
+from newsletter.composing.shield import Shield
+from newsletter.templating.pieces import split
 
 _CLASS = re.compile(r"^\{\.([a-zA-Z][a-zA-Z0-9_-]*)\}")
 _BUTTON_OPENS = (

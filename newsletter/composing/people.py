@@ -6,7 +6,7 @@ from django.conf import settings
 
 from newsletter.composing.edition import EditionContent
 from newsletter.models import Edition
-from newsletter.templating import html_environment
+from newsletter.templating import addresses, html_environment
 from subscribers.models import Subscriber, TrackingChoice
 
 
@@ -45,19 +45,13 @@ class Person(NamedTuple):
     @property
     def first_name(self) -> str:
         """What stands before the first blank of the name."""
-        words = self.name.split(None, 1)
-        return words[0] if words else ""
+        return addresses.first_name(self.name)
 
     def values(self) -> dict[str, Any]:
         """Return what templates call `subscriber`."""
-        return {
-            "id": self.subscriber_id,
-            "name": self.name,
-            "first_name": self.first_name,
-            "email": self.email,
-            "language": self.language,
-            "attributes": self.attributes,
-        }
+        return addresses.values(
+            (self.subscriber_id, self.name, self.email, self.language, self.attributes)
+        )
 
 
 def shared_values(edition: Edition | EditionContent) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import re
 from html.parser import HTMLParser
 
 from newsletter.composing.links import Links
-from newsletter.composing.shield import Shield, split
+from newsletter.composing.shield import Shield
+from newsletter.templating.pieces import split
 
 _SKIPPED = ("style", "script", "head", "title", "template")
 # Empty lines around an element.

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from markupsafe import escape
 
 from newsletter.composing.compiled import CompiledMessage, RenderedMail
 from newsletter.composing.edition import EditionContent, compile_edition
+from newsletter.composing.links import write_out
 from newsletter.composing.people import Person, shared_values
 from newsletter.models import Campaign, Edition
 from newsletter.templating import (
@@ -23,6 +25,7 @@ from newsletter.templating import (
 )
 from subscribers.models import TrackingChoice
 from subscribers.signing import sign
+from tracking.targets import is_personal
 
 NOBODY = 0
 
@@ -39,7 +42,11 @@ class Preview(NamedTuple):
 def preview(campaign: Campaign, person: Person) -> Preview:
     """Render a campaign for one person. Raises TemplateProblem."""
     content = compile_edition(campaign)
-    links = {f"link_{number}": url for number, url in enumerate(content.link_urls)}
+    links = {
+        f"link_{number}": url
+        for number, url in enumerate(content.link_urls)
+        if not is_personal(url)
+    }
     return render_plainly(
         content,
         person,
@@ -69,7 +76,15 @@ def render_test(campaign: Campaign, person: Person, to: str) -> RenderedMail:
 def render_plainly(
     edition: EditionContent | Edition, person: Person, addresses: Mapping[str, Any]
 ) -> Preview:
-    """Render an edition's sources with Jinja2 alone. Raises TemplateProblem."""
+    """Render an edition's sources with Jinja2 alone. Raises TemplateProblem.
+
+    Links that are not among `addresses` are written out, if they are personal.
+    """
+    urls = [
+        "" if f"link_{number}" in addresses else url for number, url in enumerate(edition.link_urls)
+    ]
+    html = write_out(edition.html, urls, lambda text: str(escape(text)))
+    text = write_out(edition.text, urls, str)
     values = {**shared_values(edition), "subscriber": person.values(), **addresses}
     subject = _render(text_environment, edition.subject, values, "subject")
     preheader = _render(text_environment, edition.preheader, values, "preheader")
@@ -81,8 +96,8 @@ def render_plainly(
     return Preview(
         subject,
         preheader,
-        _render(html_environment, edition.html, values, "body"),
-        _render(text_environment, edition.text, values, "body"),
+        _render(html_environment, html, values, "body"),
+        _render(text_environment, text, values, "body"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from email.message import EmailMessage
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -11,7 +12,7 @@ from markupsafe import Markup
 
 from newsletter.composing import Person, RenderError, previewing
 from newsletter.composing.compiled import CompiledMessage
-from newsletter.composing.headers import one_line
+from newsletter.composing.headers import BadHeader, one_line
 from newsletter.composing.slots import PREFERENCES, UNSUBSCRIBE, Tokens
 from newsletter.composing.verp import read as read_verp
 from subscribers import signing
@@ -53,6 +54,13 @@ SUBJECT_TAGS = [
     "{% set v = subscriber.name %}{{ v ~ v }}",
     "{% filter upper %}é{{ subscriber.name }}{% endfilter %}",
     "{{ organisation.name }}",
+    # What needs no Jinja2 while mails are made, beside what does.
+    "{{ subscriber.first_name | default('you') | title }}",
+    "{{ subscriber['email'] }}{{ subscriber.attributes['a'] | trim }}",
+    "{{ subscriber.attributes.b or subscriber.name }}",
+    "{{ subscriber.attributes.a | e }}{{ subscriber.name | replace('.', '=') }}",
+    "{{ subscriber.attributes.none.of.these }}{{ subscriber.id }}{{ subscriber.language }}",
+    "{{ organisation['name'] | upper }}{{ '.' }}{{ 0.5 }}{{ 'é' if subscriber.name else '%' }}",
 ]
 TEXT_TAGS = [
     *SUBJECT_TAGS,
@@ -61,11 +69,18 @@ TEXT_TAGS = [
     "{% macro m(x) %}[{{ x }} {{ unsubscribe_url }}]{% endmacro %}{{ m(subscriber.name) }}",
     "{{ link_0 }}",
     "{{ link_0 | upper }}",
+    "{{ link_2 }}",
+    "{% if subscriber.name %}{{ link_2 }}{{ subscriber.name }}{% endif %}",
     "{{ unsubscribe_url }}",
     "{{ preferences_url }}",
     "{{ campaign.subject }}{{ preheader }}",
 ]
-HTML_TAGS = [*TEXT_TAGS, '<a href="{{ link_1 }}">two</a>', "{{ open_pixel }}"]
+HTML_TAGS = [
+    *TEXT_TAGS,
+    '<a href="{{ link_2 }}">yours</a>',
+    '<a href="{{ link_1 }}">two</a>',
+    "{{ open_pixel }}",
+]
 
 
 def sources(tags):
@@ -77,14 +92,24 @@ PEOPLE = st.builds(
     subscriber_id=st.integers(1, 2**40),
     email=st.sampled_from(["ann@example.org", "o'neil+x@example.org", "ann@xn--bcher-kva.example"]),
     name=VALUE,
+    language=VALUE,
     attributes=st.fixed_dictionaries(
         {}, optional={"a": VALUE, "b": VALUE, "list": st.lists(VALUE)}
     ),
     tracking=st.sampled_from(["off", "aggregate", "individual", ""]),
 )
+URLS = [
+    "https://e.org/?a=1&b=2",
+    "https://e.org/two",
+    "https://e.org/{{ subscriber.name }}?q={{ subscriber.attributes.a | default('') }}&c=%C3%A9",
+]
 SETTINGS = hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def in_address(value):
+    return quote(value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip(), safe="")
 
 
 def plainly(edition, person):
@@ -99,9 +124,12 @@ def plainly(edition, person):
         "preferences_url": f"{base}/p/{tokens[PREFERENCES]}",
         **{f"link_{number}": url for number, url in enumerate(edition.link_urls)},
     }
+    own = in_address(person.attributes.get("a", ""))
+    addresses["link_2"] = f"https://e.org/{in_address(person.name)}?q={own}&c=%C3%A9"
     if person.choice != "off":
         _, _, _, opened, *clicked = tokens
-        addresses |= {f"link_{n}": f"{base}/c/{token}" for n, token in enumerate(clicked)}
+        named = 3 if person.choice == "individual" else 2  # a nameless click has no own address
+        addresses |= {f"link_{n}": f"{base}/c/{token}" for n, token in enumerate(clicked[:named])}
         addresses["open_pixel"] = Markup(
             f'<img src="{base}/o/{opened}" width="1" height="1" alt="" '
             'style="border:0;display:block">'
@@ -113,7 +141,15 @@ def plainly(edition, person):
 @given(sources(HTML_TAGS), sources(TEXT_TAGS), sources(SUBJECT_TAGS), PEOPLE)
 def test_it_says_what_a_plain_rendering_says(html, text, subject, person):
     """Over templates and data, through the MIME of both, byte for byte after decoding."""
-    edition = make_edition(html=html + "\n", text=text + "\n", subject=subject, preheader="p")
+    edition = make_edition(
+        html=html + "\n",
+        text=text + "\n",
+        subject=subject,
+        preheader=subject[:50].replace("{", ""),
+        organisation={"name": "The 'News' = .5 %s <é>\n.😀"},
+        link_urls=URLS,
+        link_ids=[101, 102, 103],
+    )
     expected = plainly(edition, person)
     reference = EmailMessage()
     reference.set_content(expected.text, cte="quoted-printable")
@@ -122,13 +158,26 @@ def test_it_says_what_a_plain_rendering_says(html, text, subject, person):
     mail = CompiledMessage(edition).render(person)
 
     assert parts(mail.data) == parts(reference.as_bytes())
-    assert read(mail.data)["Subject"].split() == one_line(expected.subject).split()
+    assert read(mail.data)["Subject"] == one_line(expected.subject)
 
 
 @SETTINGS
-@given(sources(TEXT_TAGS), sources(SUBJECT_TAGS), PEOPLE)
-def test_every_byte_keeps_the_rules(source, subject, person):
-    mail = render(person, html=source, text=source, subject=subject)
+@given(sources(TEXT_TAGS), sources(SUBJECT_TAGS), PEOPLE, VALUE)
+def test_every_byte_keeps_the_rules(source, subject, person, said):
+    """Whatever the texts, the person, the list and the organisation say."""
+    mail = render(
+        person,
+        html=source,
+        text=source,
+        subject=subject,
+        preheader=said.replace("{", "").replace("\0", ""),
+        list_name=said,
+        list_id=f"daily.{said}",
+        feedback_id=f"c12:{said}",
+        organisation={"name": said},
+        link_urls=URLS,
+        link_ids=[101, 102, 103],
+    )
 
     assert mail.data.endswith(b"\r\n")
     assert mail.data.count(b"\r\n") == mail.data.count(b"\n") == mail.data.count(b"\r")
@@ -235,6 +284,41 @@ def test_who_chose_nothing_gets_the_default(settings, default):
     chosen, not_chosen = ANN._replace(tracking=default), ANN._replace(tracking="")
 
     assert parts(render(chosen).data) == parts(render(not_chosen).data)
+
+
+@pytest.mark.parametrize("field", ["from_email", "reply_to"])
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n", "\0", "\x85", "\u2028", "\x0b"])
+def test_a_sender_with_a_line_end_makes_no_mail(field, end):
+    with pytest.raises(BadHeader):
+        render(**{field: f"News <news@example.org>{end}Bcc: all@example.org"})
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n", "\0", "\x85", "\u2028", "\x0b"])
+def test_an_address_with_a_line_end_makes_no_mail(end):
+    with pytest.raises(RenderError):
+        render(ANN._replace(email=f"ann@example.org{end}Bcc: all@example.org"))
+
+
+def test_a_personal_link_is_tracked_for_who_may_be_named_and_plain_for_others():
+    fields = {"link_urls": URLS[1:], "text": "{{ link_1 }}\n", "html": "{{ link_1 }}\n"}
+    own = "https://e.org/Ann%20Reader?q=Leith&c=%C3%A9"
+    person = ANN._replace(attributes={"a": "Leith"})
+    mails = {
+        choice: render(person._replace(tracking=choice), **fields)
+        for choice in ("individual", "aggregate", "off")
+    }
+
+    [token, again] = tokens_in(mails["individual"].data, "c")
+    assert token == again
+    assert signing.read("click", token, 3) == (12, 7, 102)
+    assert "Leith" not in "".join(parts(mails["individual"].data))
+    for choice in ("aggregate", "off"):
+        assert parts(mails[choice].data) == (f"{own}\n", own.replace("&", "&amp;") + "\n")
+
+
+def test_values_that_are_gigantic_in_many_places_make_no_mail():
+    with pytest.raises(RenderError, match="longer than"):
+        render(ANN._replace(name="x" * 100_000), html="{{ subscriber.name }}" * 100)
 
 
 def test_international_addresses():

@@ -110,4 +110,5 @@ def test_an_address_that_is_none_is_refused(email):
 def test_a_list_id_stays_short():
     assert headers.list_id("Daily", "daily.example.org") == "List-ID: Daily <daily.example.org>\r\n"
     assert headers.list_id("ü" * 200, "a.example.org") == "List-ID: <a.example.org>\r\n"
+    assert headers.list_id("a", "a\r\nBcc: b") == "List-ID: a <aBcc:b>\r\n"
     assert headers.list_id("ü", "a.example.org") == "List-ID: =?utf-8?b?w7w=?= <a.example.org>\r\n"

@@ -5,8 +5,9 @@ import pytest
 from newsletter.composing import document, markdown, shield
 from newsletter.composing.document import Parts
 from newsletter.composing.links import Links
-from newsletter.composing.shield import Shield, split
+from newsletter.composing.shield import Shield
 from newsletter.templating import TemplateProblem, html_environment
+from newsletter.templating.pieces import split
 
 FOOTER = '<a href="{{ unsubscribe_url }}">leave</a>'
 

@@ -8,6 +8,11 @@ import time
 import pytest
 from django.db import connection
 
+from newsletter.composing import CompiledMessage, Person
+from subscribers import erase
+from subscribers.models import Subscriber
+from tests.composing.making import make_edition, parts
+from tests.factories import make_subscriber
 from tests.tracking.servers import wait_for
 from tracking import links, packs, spool, targets, tokens
 
@@ -198,6 +203,93 @@ def test_a_click_while_postgresql_is_down_redirects_and_counts(start_edge, story
 
     assert response.getheader("location") == STORY
     assert [hit.link_id for hit in hits(events, settings)] == [story]
+
+
+PERSONAL = (
+    "https://shop.example/{{ subscriber.attributes.code }}?n={{ subscriber.name | urlencode }}"
+)
+
+
+def personal_link():
+    """Return a mail's own address of a personal link, taken from the mail itself."""
+    person = make_subscriber(email="ann@example.org", name="Ann & Co", attributes={"code": "a/b"})
+    edition = make_edition(
+        campaign_id=7, link_urls=[PERSONAL], link_ids=list(links.ensure(7, [PERSONAL]).values())
+    )
+    links.publish(7)
+    edition.html = edition.text = "<{{ link_0 }}>"
+    mail = CompiledMessage(edition).render(Person.of(person)._replace(tracking="individual"))
+    [path] = set(re.findall(r"<https://news\.example\.org(/c/[\w-]+)>", "".join(parts(mail.data))))
+    return person, path
+
+
+def test_a_personal_link_leads_from_the_mail_to_the_persons_own_address(
+    start_edge, events, settings
+):
+    person, path = personal_link()
+    edge = start_edge()
+
+    first = edge.get(path)
+    head = edge.get(path, "HEAD")
+    Subscriber.objects.filter(pk=person.pk).update(name="Ann B", attributes={"code": "c"})
+    corrected = edge.get(path)
+    Subscriber.objects.filter(pk=person.pk).update(attributes={})
+    edge.get(path)
+    erase.erase(person.pk)
+    gone = edge.get(path)
+
+    assert first.status == 302
+    assert first.getheader("location") == "https://shop.example/a%2Fb?n=Ann%20%26%20Co"
+    assert_private(first)
+    assert head.getheader("location") == first.getheader("location")
+    assert corrected.getheader("location") == "https://shop.example/c?n=Ann%20B"
+    assert gone.status == 410 and gone.getheader("location") is None
+    assert b"leads nowhere" in gone.body and b"Ann" not in gone.body
+    assert_private(gone)
+    # Each click is counted, whatever came of it; HEAD is none.
+    assert [hit[:3] for hit in hits(events, settings)] == [(2, 7, person.pk)] * 4
+    for told in ("Ann", "shop.example", path[3:]):
+        assert told not in edge.log
+
+
+def test_a_value_that_makes_no_address_leads_nowhere_and_is_not_logged(start_edge, settings):
+    person = make_subscriber(email="ann@example.org", attributes={"home": "javascript:secret(1)"})
+    templates = ["{{ subscriber.attributes.home }}", "https://{{ subscriber.name }}.example.org/"]
+    ids = links.ensure(7, templates)
+    Subscriber.objects.filter(pk=person.pk).update(name="evil")
+    edge = start_edge()
+
+    answers = [edge.get(f"/c/{tokens.sign_click(7, person.pk, ids[url])}") for url in templates]
+
+    assert [answer.status for answer in answers] == [404, 404]
+    assert all(answer.getheader("location") is None for answer in answers)
+    assert "secret" not in edge.log and "evil" not in edge.log
+
+
+def test_a_personal_link_while_postgresql_is_down_asks_to_try_again_and_counts(
+    start_edge, events, settings
+):
+    person, path = personal_link()
+    edge = start_edge(DATABASE_URL=AWAY)
+
+    answer = edge.get(path)
+
+    assert answer.status == 503
+    assert answer.getheader("retry-after") == "5"
+    assert [hit.subscriber_id for hit in hits(events, settings)] == [person.pk]
+
+
+def test_a_personal_link_works_again_when_postgresql_has_dropped_the_connection(start_edge, events):
+    _, path = personal_link()
+    edge = start_edge()
+    edge.get(path)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    assert edge.get(path).status == 302
 
 
 def test_a_link_that_redis_forgot_is_looked_up(start_edge, story, events, settings):
