@@ -116,8 +116,11 @@ class Conversation:
         """Take what the server sent. Returns the messages that came to an end by it."""
         if self.ended:
             return []
+        said = len(self._out)
         try:
             for code, lines in self._reader.feed(data):
+                if len(self._out) > said:
+                    raise Ended("the mail server answered before it was asked")
                 self.heard += 1
                 if self.is_ready:
                     self._answered(code, lines)

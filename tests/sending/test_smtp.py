@@ -33,7 +33,9 @@ def message(number: int = 1, **fields) -> Message:
 def ready(ehlo: bytes = PIPELINING, server: Endpoint = PLAIN, **options) -> Conversation:
     """Take a conversation to where mail can be offered."""
     conversation = Conversation(server, "news.example.org", **options)
-    conversation.receive(b"220 sink\r\n" + ehlo)
+    conversation.receive(b"220 sink\r\n")
+    conversation.outgoing()
+    conversation.receive(ehlo)
     assert conversation.is_ready, conversation.ended
     conversation.outgoing()
     return conversation
@@ -448,15 +450,22 @@ def test_bytes_of_any_kind_raise_nothing(chunks):
         conversation.receive(chunk)
 
 
-@pytest.mark.parametrize("size", range(1, 30))
-def test_replies_cut_anywhere_are_read_the_same(size):
-    conversation, mail = ready(), message()
+@pytest.mark.parametrize("size", range(1, 40))
+@pytest.mark.parametrize("ehlo", [PIPELINING, LOCK_STEP])
+def test_replies_cut_anywhere_are_read_the_same(ehlo, size):
+    conversation, mail = ready(ehlo), message()
     conversation.offer(mail)
     conversation.release(mail)
-    stream = GO + b"250 2.0.0 queued\r\n"
     ended = []
 
-    for start in range(0, len(stream), size):
-        ended += conversation.receive(stream[start : start + size])
+    for replies in (
+        b"250-2.1.0 ok\r\n250 2.1.0\r\n",
+        b"251 will forward\r\n",
+        b"354\r\n",
+        b"250 2.0.0 queued\r\n",
+    ):
+        conversation.outgoing()
+        for start in range(0, len(replies), size):
+            ended += conversation.receive(replies[start : start + size])
 
     assert ends(ended) == [(mail, Verdict.SENT)]
