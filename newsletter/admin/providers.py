@@ -51,7 +51,8 @@ class ProviderAdmin(Listing):
         """Show the list, with rows for the built-in ones, and what is paused."""
         if Provider.objects.filter(is_builtin=True).count() < len(KNOWN):
             providers.add_known()
-        response: HttpResponse = super().changelist_view(request, extra_context)
+        named = {"title": "Mailbox providers", **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, named)
         changelist = getattr(response, "context_data", {}).get("cl")
         if changelist is not None:
             lasting = Pause.objects.filter(until__gt=timezone.now()).exclude(provider="")
