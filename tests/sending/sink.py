@@ -5,6 +5,7 @@ its own, so it goes on while a worker in another process is stopped or killed.
 """
 
 import asyncio
+import base64
 import re
 import ssl
 import threading
@@ -29,6 +30,7 @@ class Mail:
     data: bytes
     at: float
     parameters: str
+    rcpt_parameters: str = ""
 
 
 @dataclass
@@ -48,6 +50,10 @@ class Sink:
     mails_per_connection: int = 0
     most_connections: int = 0
     user: tuple[str, str] | None = None
+    token: str = ""  # an access token for XOAUTH2, in place of a password
+    starttls_reply: str = "220 go on"
+    breaks_tls: bool = False  # answers STARTTLS, and then does not speak TLS
+    host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
     tls_injection: bytes = b""  # sent in plain text behind the answer to STARTTLS
     mails: list[Mail] = field(default_factory=list)
@@ -60,7 +66,8 @@ class Sink:
 
     @property
     def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}?tls=none"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"smtp://{host}:{self.port}?tls=none"
 
     @property
     def recipients(self) -> list[str]:
@@ -108,7 +115,7 @@ class Sink:
         self._writers: set[asyncio.StreamWriter] = set()
         implicit = self.tls if self.tls and "STARTTLS" not in self.keywords else None
         server = await asyncio.start_server(
-            self._connection, "127.0.0.1", self.port, ssl=implicit, limit=2**20
+            self._connection, self.host, self.port, ssl=implicit, limit=2**20
         )
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
@@ -151,7 +158,7 @@ class _Session:
     def reset(self) -> None:
         self.sender: str | None = None
         self.recipient: str | None = None
-        self.parameters = ""
+        self.parameters = self.rcpt_parameters = ""
 
     async def run(self) -> None:
         self.say(self.sink.greeting)
@@ -186,6 +193,8 @@ class _Session:
         lines = ["sink.example", *self.sink.keywords]
         if self.sink.user:
             lines.append("AUTH PLAIN LOGIN")
+        if self.sink.token:
+            lines.append("AUTH XOAUTH2")
         for text in lines[:-1]:
             self.say(f"250-{text}")
         self.say(f"250 {lines[-1]}")
@@ -194,15 +203,19 @@ class _Session:
         self.say("250 sink.example")
 
     async def do_starttls(self, line: str) -> None:
-        self.writer.write(b"220 go on\r\n" + self.sink.tls_injection)
+        self.writer.write(self.sink.starttls_reply.encode() + b"\r\n" + self.sink.tls_injection)
         await self.writer.drain()
-        await self.writer.start_tls(self.sink.tls)
+        if self.sink.breaks_tls:
+            raise _Dropped
+        if self.sink.starttls_reply.startswith("220"):
+            await self.writer.start_tls(self.sink.tls)
 
     async def do_auth(self, line: str) -> None:
-        import base64
-
-        assert self.sink.user
         _, mechanism, *rest = line.split()
+        if mechanism.upper() == "XOAUTH2":
+            await self.take_token(base64.b64decode(rest[0]).decode())
+            return
+        assert self.sink.user
         if mechanism.upper() == "PLAIN":
             given = tuple(base64.b64decode(rest[0]).decode().split("\0")[1:])
         else:
@@ -212,6 +225,15 @@ class _Session:
                 words.append(base64.b64decode(await self.reader.readuntil(b"\r\n")).decode())
             given = tuple(words)
         self.say("235 welcome" if given == self.sink.user else "535 5.7.8 wrong password")
+
+    async def take_token(self, given: str) -> None:
+        if given.endswith(f"\1auth=Bearer {self.sink.token}\1\1"):
+            self.say("235 welcome")
+            return
+        reason = b'{"status":"401","schemes":"bearer","scope":"https://mail.example.org/"}'
+        self.say(f"334 {base64.b64encode(reason).decode()}")
+        assert await self.reader.readuntil(b"\r\n") == b"\r\n"
+        self.say("535 5.7.8 token not accepted")
 
     async def do_mail(self, line: str) -> None:
         if self.sender is not None:
@@ -225,9 +247,9 @@ class _Session:
         if self.sender is None:
             self.say("503 5.5.1 need MAIL")
             return
-        recipient = re.fullmatch(r"(?i)RCPT TO:<(.*?)>", line)[1]
+        recipient, parameters = re.fullmatch(r"(?i)RCPT TO:<(.*?)>(.*)", line).groups()
         if await self.answer(self.sink.on_rcpt, "rcpt", recipient, "250 2.1.5 ok"):
-            self.recipient = recipient
+            self.recipient, self.rcpt_parameters = recipient, parameters
 
     async def do_data(self, line: str) -> None:
         if self.recipient is None:
@@ -239,7 +261,8 @@ class _Session:
         if self.sink.seconds:
             await asyncio.sleep(self.sink.seconds)
         recipient, sink = self.recipient, self.sink
-        mail = Mail(self.sender, recipient, data, time.time(), self.parameters)
+        more = (self.parameters, self.rcpt_parameters)
+        mail = Mail(self.sender, recipient, data, time.time(), *more)
         self.reset()
         sink._asked["body", recipient] += 1
         reply = sink.on_body(recipient, sink._asked["body", recipient])

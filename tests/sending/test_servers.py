@@ -15,6 +15,13 @@ from newsletter.sending.servers import Endpoint
         ("smtp://relay.example", Endpoint("relay.example", 587, "starttls")),
         ("smtp://relay.example:465", Endpoint("relay.example", 465, "implicit")),
         ("smtp://relay.example:25?tls=none", Endpoint("relay.example", 25, "none")),
+        ("smtp://mx.example?tls=opportunistic", Endpoint("mx.example", 25, "opportunistic")),
+        (
+            "smtp://me@relay.example?auth=xoauth2&mails_per_connection=20",
+            Endpoint(
+                "relay.example", 587, "starttls", "me", auth="xoauth2", mails_per_connection=20
+            ),
+        ),
         (
             "smtp://me%40example.org:p%3Aw@relay.example:587?tls=starttls",
             Endpoint("relay.example", 587, "starttls", "me@example.org", "p:w"),
@@ -25,7 +32,13 @@ def test_an_address_of_a_server(url, server):
     assert servers.parse(url) == server
 
 
-@pytest.mark.parametrize("url", ["http://x", "smtp://", "smtp://x?tls=maybe"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://x", "smtp://", "smtp://x?tls=maybe", "smtp://x?auth=cram-md5"),
+        "smtp://x?mails_per_connection=many",
+    ],
+)
 def test_what_is_none(url):
     with pytest.raises(ValueError, match="SMTP_URL"):
         servers.parse(url)
@@ -47,3 +60,33 @@ def test_the_password_is_never_shown():
 )
 def test_what_we_call_ourselves(url, name):
     assert servers.greeting_name(url) == name
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "shown"),
+    [
+        ("bücher.example", "xn--bcher-kva.example", "bücher.example:25"),
+        ("[2001:db8::1]", "2001:db8::1", None),
+        ("2001:db8::1", "2001:db8::1", "[2001:db8::1]:25"),
+        ("relay.example", "relay.example", "relay.example:25"),
+    ],
+)
+def test_what_a_host_is_called_in_the_network(host, name, shown):
+    endpoint = Endpoint(host, 25, "none")
+
+    assert endpoint.network_name == name
+    assert shown is None or str(endpoint) == shown
+
+
+@pytest.mark.parametrize(
+    ("tls", "user", "requires"),
+    [
+        ("none", "me", False),
+        ("opportunistic", None, False),
+        ("opportunistic", "me", True),
+        ("starttls", None, True),
+        ("implicit", None, True),
+    ],
+)
+def test_a_password_makes_encryption_a_must(tls, user, requires):
+    assert Endpoint("h", 25, tls, user).requires_tls is requires

@@ -1,5 +1,6 @@
 """The conversation without a network: what is said when, and what each mail's end is."""
 
+import base64
 from dataclasses import dataclass
 
 import pytest
@@ -401,6 +402,121 @@ def test_a_refused_login_says_why_without_the_password(answers, part):
 
     assert part in conversation.ended
     assert "secret" not in conversation.ended
+
+
+def test_an_access_token_signs_in():
+    conversation = begin(Endpoint("h", 25, "none", "me", "tok123", auth="xoauth2"))
+
+    conversation.receive(b"250-sink\r\n250 AUTH PLAIN XOAUTH2\r\n")
+
+    said = conversation.outgoing()
+    assert said.startswith(b"AUTH XOAUTH2 ")
+    assert base64.b64decode(said.split()[2]) == b"user=me\1auth=Bearer tok123\1\1"
+    conversation.receive(b"235 welcome\r\n")
+    assert conversation.is_ready
+
+
+def test_a_refused_token_says_why_and_is_not_shown():
+    conversation = begin(Endpoint("h", 25, "none", "me", "tok123", auth="xoauth2"))
+    conversation.receive(b"250-sink\r\n250 AUTH XOAUTH2\r\n")
+    conversation.outgoing()
+    reason = base64.b64encode(b'{"status":"401","scope":"mail tok123"}')
+
+    conversation.receive(b"334 " + reason + b"\r\n")
+    assert conversation.outgoing() == b"\r\n"
+    conversation.receive(b"535 5.7.8 tok123 is not accepted\r\n")
+
+    assert "status 401" in conversation.ended
+    assert "535 5.7.8" in conversation.ended
+    assert "tok123" not in conversation.ended
+
+
+# --- what an endpoint and a server limit ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "own"), [(b"250 LIMITS RCPTMAX=9 MAILMAX=2", 0), (b"250 DSN", 2)]
+)
+def test_the_last_mail_of_a_connection_ends_it_in_order(limits, own):
+    server = Endpoint("sink.example", 25, "none", mails_per_connection=own)
+    conversation = ready(b"250-sink\r\n250-PIPELINING\r\n" + limits + b"\r\n", server)
+    first, second = message(1), message(2)
+    for each in (first, second):
+        conversation.offer(each)
+        conversation.release(each)
+        conversation.outgoing()
+        conversation.receive(GO if each is first else b"250 queued\r\n" + GO)
+        conversation.outgoing()
+
+    assert not conversation.wants
+    assert ends(conversation.receive(b"250 queued\r\n")) == [(second, Verdict.SENT)]
+    assert conversation.outgoing() == b"QUIT\r\n"
+    assert conversation.is_over_by_us
+
+
+# --- reports of the delivery ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mail", "mail_from", "rcpt_to"),
+    [
+        (
+            Mail("ada+x=1@example.org", message_id="<c1.a+b@example.org>"),
+            b" RET=HDRS ENVID=c1.a+2Bb@example.org",
+            b" NOTIFY=FAILURE,DELAY ORCPT=rfc822;ada+2Bx+3D1@example.org",
+        ),
+        (
+            Mail("грета+1@bücher.example", needs_smtputf8=True),
+            b" SMTPUTF8 RET=HDRS ENVID=c1.abc@example.org",
+            " NOTIFY=FAILURE,DELAY ORCPT=utf-8;грета\\x{2B}1@xn--bcher-kva.example".encode(),
+        ),
+        (
+            Mail("ada@example.org", message_id=f"<c1.abc@{'x' * 98}.example>"),
+            b" RET=HDRS ENVID=c1.abc",
+            b" NOTIFY=FAILURE,DELAY ORCPT=rfc822;ada@example.org",
+        ),
+    ],
+)
+def test_reports_are_asked_for_where_they_are_offered(mail, mail_from, rcpt_to):
+    conversation = ready(b"250-sink\r\n250-PIPELINING\r\n250-DSN\r\n250 SMTPUTF8\r\n")
+
+    conversation.offer(Message(mail))
+
+    first, second, *_ = conversation.outgoing().split(b"\r\n")
+    assert first == b"MAIL FROM:<b@example.org>" + mail_from
+    assert second.endswith(b">" + rcpt_to)
+
+
+# --- servers that are out of step -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("replies", "verdict"),
+    [
+        (b"354 go\r\n", Verdict.RETURNED),
+        (b"250 ok\r\n354 go\r\n", Verdict.DEFERRED),
+        (b"250 ok\r\n250 ok\r\n250 ok\r\n", Verdict.DEFERRED),
+        (GO + b"250 queued\r\n", Verdict.RETURNED),  # before it had the mail
+    ],
+)
+def test_an_answer_that_can_not_be_one_ends_it_without_a_body(replies, verdict):
+    conversation, mail = ready(), message()
+    conversation.offer(mail)
+    conversation.release(mail)
+    conversation.outgoing()
+
+    assert ends(conversation.receive(replies)) == [(mail, verdict)]
+    assert conversation.ended
+    assert conversation.outgoing() == b""
+
+
+def test_a_sender_in_utf8_needs_a_server_that_can():
+    mail = Message(Mail("ada@example.org", envelope_from="грета@example.org"))
+
+    (outcome,) = ready(LOCK_STEP).offer(mail)
+
+    assert outcome.verdict is Verdict.REFUSED
+    assert str(outcome.reply).startswith("5.6.7")
 
 
 # --- anything at all --------------------------------------------------------------------

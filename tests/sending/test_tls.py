@@ -11,7 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from newsletter import campaigns
+from newsletter.sending import connection, run
+from newsletter.sending.replies import Verdict
 from tests.sending.conftest import numbers, send
+from tests.sending.test_smtp import Mail
+
+MAIL = Mail("ada@example.org")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def encrypted(sink, settings, certificate, monkeypatch):
         sink.stop()
         sink.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         sink.tls.load_cert_chain(certificate)
-        if tls == "starttls":
+        if tls != "implicit":
             sink.keywords.append("STARTTLS")
         if trusted:
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -121,3 +126,49 @@ def test_plain_text_behind_starttls_is_not_accepted(sink, started, encrypted):
     send(campaign)
 
     assert "plain text" in campaign.waiting_reason
+
+
+# --- encryption that is only wished for -------------------------------------------------
+
+
+def test_a_wish_for_encryption_is_met_whoever_the_server_is(sink, encrypted):
+    encrypted("opportunistic", trusted=False)
+
+    ((_, verdict, _),) = run.send_mails([MAIL])
+
+    assert verdict is Verdict.SENT
+    assert [command.split()[0] for command in sink.commands[:4]] == [
+        *("EHLO", "STARTTLS", "EHLO", "MAIL")
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"breaks_tls": True}, {"starttls_reply": "454 4.7.0 not now"}, {"keywords": []}],
+    ids=["broken", "refused", "not offered"],
+)
+def test_where_encryption_fails_a_wish_for_it_goes_without(sink, encrypted, fields):
+    encrypted("opportunistic")
+    for name, value in fields.items():
+        setattr(sink, name, value)
+
+    ((_, verdict, _),) = run.send_mails([MAIL])
+
+    assert verdict is Verdict.SENT
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"breaks_tls": True}, {"starttls_reply": "454 4.7.0 not now"}, {"keywords": []}],
+    ids=["broken", "refused", "not offered"],
+)
+def test_a_password_never_goes_out_in_the_clear(sink, encrypted, fields):
+    encrypted("opportunistic", user="me:secret@")
+    sink.user = ("me", "secret")
+    for name, value in fields.items():
+        setattr(sink, name, value)
+
+    with pytest.raises(connection.Unreachable):
+        run.send_mails([MAIL])
+
+    assert not any(command.startswith(("AUTH", "MAIL")) for command in sink.commands)
