@@ -63,7 +63,7 @@ class CompiledMessage:
         self._sender = sender
         self._values = shared_values(edition)
         self._tokens = Tokens(campaign_id, edition.link_ids)
-        self._senders = Senders(settings.BOUNCE_DOMAIN or sender.domain)
+        self._senders = Senders(campaign_id, settings.BOUNCE_DOMAIN or sender.domain)
         self._id_start, self._id_end = f"<c{campaign_id}.", f"@{sender.domain}>"
         self._is_ascii = sender.address.isascii()
         self._subject = Line(edition.subject, edition.organisation)
@@ -107,7 +107,7 @@ class CompiledMessage:
             lambda tokens: Running(self._all_values(person, bodies, tokens), tokens),
         )
         return RenderedMail(
-            self._senders.address(bounce),
+            self._senders.address_of(bounce),
             recipient,
             f"{self._id_start}{tokens[MESSAGE_ID].decode()}{self._id_end}",
             data,

@@ -16,11 +16,17 @@ _CUT = TAG_SIZE - signing.TAG_SIZE  # from the end of a token
 class Senders:
     """The envelope senders of one campaign's mails."""
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, campaign_id: int, domain: str) -> None:
+        self._signer = signing.MailSigner(campaign_id)
         self._end = f"@{domain}"
 
-    def address(self, token: bytes) -> str:
-        """Return the sender of the mail that a token for PURPOSE names."""
+    def address(self, subscriber_id: int) -> str:
+        """Return the sender of the mail to one subscriber."""
+        _, _, token = self._signer.raw_all(signing.varint(subscriber_id))
+        return self.address_of(token)
+
+    def address_of(self, token: bytes) -> str:
+        """Return the sender of the mail that a token for PURPOSE, made already, names."""
         return f"{PREFIX}{token[:_CUT].hex()}{self._end}"
 
 
