@@ -59,5 +59,8 @@ async def connect() -> Connection:
     parameters = django_connection.get_connection_params()
     for name in ("cursor_factory", "context", "prepare_threshold"):
         parameters.pop(name, None)
+    # A plan that was made while a table was empty, and is kept, makes a first large campaign crawl.
+    custom = "-c plan_cache_mode=force_custom_plan"
+    parameters["options"] = f"{parameters.get('options', '')} {custom}".strip()
     # Few statements, run over and over: prepared at first use.
     return await psycopg.AsyncConnection.connect(**parameters, autocommit=True, prepare_threshold=0)

@@ -328,8 +328,7 @@ class Engine:
         for hold in list(self._holds):
             if hold.is_over:
                 await self._store(hold, partial(recording.close, delay=hold.delay))
-                self._holds.remove(hold)
-                hold.queue.holds.remove(hold)
+                self._let_go(hold)
             elif hold.is_due(now):
                 if await self._store(hold, recording.record):
                     hold.renewed(now)
@@ -350,11 +349,16 @@ class Engine:
     def _lose(self, hold: Hold) -> None:
         """Another worker has this batch now: forget everything about it."""
         hold.is_lost = True
-        self._holds.remove(hold)
-        hold.queue.holds.remove(hold)
         hold.queue.remove(set(hold.jobs))
         for lane in self._lanes:
             lane.breaker.forget(lambda refused: cast("Job", refused.message).hold is hold)
+        self._let_go(hold)
+
+    def _let_go(self, hold: Hold) -> None:
+        self._holds.remove(hold)
+        hold.queue.holds.remove(hold)
+        # Each of them names the hold: mails would stay in memory until the collector comes by.
+        hold.jobs.clear()
 
     async def _leave(self, queue: Queue) -> None:
         """Be done with a campaign for now."""
@@ -365,6 +369,7 @@ class Engine:
             campaign_id = queue.campaign_id
             self._result.waiting[campaign_id] = reason
             begin = partial(waiting.begin, campaign_id=campaign_id, reason=reason)
+            begin = partial(begin, is_usual=queue.waits_as_wanted)
             await self._db.do(partial(begin, seconds=queue.retry_after))
 
     async def _say_that_it_moves(self, queue: Queue) -> None:

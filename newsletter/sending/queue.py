@@ -38,6 +38,7 @@ class Queue:
         self.is_stopped = False
         self.stop_at = inf  # when what is still on the wire is given up
         self.waiting = ""  # why it had to stop
+        self.waits_as_wanted = False  # for its own window or limit
         self.retry_after: float | None = None  # seconds; None: as waiting.py sees fit
         self.sent = 0
         self.is_known_to_move = False  # that it waits no more was said
@@ -120,6 +121,7 @@ class Queue:
         waiting.py sees fit.
         """
         if self.window is not None and not windows.is_open(self.window, now):
+            self.waits_as_wanted = True
             opening = windows.next_opening(self.window, now)
             seconds = (opening - now).total_seconds()
             return f"Outside its sending hours until {_moment(opening)}.", seconds
@@ -127,12 +129,14 @@ class Queue:
             domain = self.content.from_domain
             return f"No sending server in use may send for {domain}.", None
         if (seconds := self.gate.seconds(clock)) > PATIENCE:
+            self.waits_as_wanted = True
             return "It has reached its own limit of mails.", min(seconds, LONGEST)
         waits = {lane: lane.wait() for lane in self.lanes}
         first = min(waits, key=waits.__getitem__)
         if waits[first] <= PATIENCE:
             return None
         seconds = waits[first]
+        self.waits_as_wanted = not first.trouble
         reason = first.trouble or f"The limit of {first.server.name} is reached."
         return reason, None if seconds == inf else min(seconds, LONGEST)
 
