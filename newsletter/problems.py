@@ -39,8 +39,8 @@ ERASED = "erased"  # shown instead of the address of who is no longer known
 
 PAGE = 50  # rows
 CHUNK = 2_000  # rows of an export, read at a time
-BUDGET = 5_000  # rows that one query reads for a filter without an index
-ROUNDS = 4  # such queries for one page
+BUDGET = 2_500  # rows that one query reads for a filter without an index
+ROUNDS = 3  # such queries for one page
 DOMAINS_LIMIT = 10_000  # of one provider, known by their mail servers
 FOUND_LIMIT = 500  # people whose address begins as was searched for
 

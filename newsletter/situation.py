@@ -105,9 +105,13 @@ def _notes(
     if campaign.throttle:
         notes.append(Note(f"Throttled to {campaign.throttle:,} a minute", is_usual=True))
     if deferred:
-        many = f"more than {DEFERRED_LIMIT:,}" if deferred > DEFERRED_LIMIT else f"{deferred:,}"
-        words = f"{many} told to come back later; none of them is tried again"
-        notes.append(Note(words, next_try, is_usual=True))
+        is_exact = deferred <= DEFERRED_LIMIT
+        many = f"{deferred:,}" if is_exact else f"more than {DEFERRED_LIMIT:,}"
+        words = f"{many} told to come back later"
+        if next_try and next_try > timezone.now():
+            notes.append(Note(f"{words}; none of them is tried again", next_try, is_usual=True))
+        else:
+            notes.append(Note(f"{words}, and tried again as their turn comes", is_usual=True))
     return notes + _set_aside(numbers)
 
 

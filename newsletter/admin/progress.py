@@ -6,7 +6,7 @@ It asks for its numbers once a second, as JSON; newsletter.situation knows them.
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -53,16 +53,18 @@ def progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @require_GET
 def progress_json(request: HttpRequest, campaign_id: int) -> JsonResponse:
     """Answer with the same, for the page to show without loading anew."""
-    campaign = get_object_or_404(Campaign, pk=campaign_id)
-    now = situation(campaign_id)
-    going = campaign.status in MOVING
+    try:
+        now = situation(campaign_id)
+    except Campaign.DoesNotExist as error:
+        raise Http404 from error
+    state = now.progress.state
     return JsonResponse(
         {
             "text": _text(now),
             "width": now.progress.shares,
             "html": {"now": _now(now)},
             "show": {"now": bool(now.servers or now.notes)},
-            "done": not going or request.GET.get("as", campaign.status) != campaign.status,
+            "done": state not in MOVING or request.GET.get("as", state) != state,
         }
     )
 

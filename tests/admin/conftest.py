@@ -1,12 +1,23 @@
 """An installation with one of everything, and people with fewer rights."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
 from newsletter import dkim_keys, outbox
-from newsletter.models import Batch, Campaign, Delivery
+from newsletter.models import (
+    Batch,
+    Campaign,
+    Delivery,
+    DkimKey,
+    Pause,
+    Provider,
+    SendingServer,
+    ServerUsage,
+)
 from subscribers import consent
 from subscribers.models import ConsentRecord, Import, MailingList, Subscriber, Suppression
 from tests.factories import make_campaign, make_list, make_subscriber, make_template
@@ -102,6 +113,22 @@ def everything(reader, sent_campaign, draft) -> None:
             user_agent=PAYLOAD,
             evidence={"note": PAYLOAD},
         ),
+    )
+    server = SendingServer.objects.create(
+        name=PAYLOAD[:90], host="relay.example.org", username=PAYLOAD, password_sealed="1.sealed"
+    )
+    ServerUsage.objects.create(server_id=server.pk, hour=timezone.now(), accepted=5)
+    Provider.objects.create(name=PAYLOAD[:90], slug="payload", domains=["example.org"])
+    for pause in ((server.pk, ""), (server.pk, "payload")):
+        Pause.objects.create(
+            server_id=pause[0],
+            provider=pause[1],
+            cause="policy",
+            reason=PAYLOAD,
+            until=timezone.now() + timedelta(hours=1),
+        )
+    DkimKey.objects.create(
+        domain="example.org", selector="s1", private_sealed="1.sealed", public="AAAA"
     )
     consent.suppress(other.email_key, Suppression.Reason.MANUAL, origin=STAFF)
     dkim_keys.make("example.org", ["ed25519"])

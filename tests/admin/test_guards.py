@@ -74,7 +74,7 @@ def test_change_page_opens(admin_client, everything, model):
     assert rows or model._meta.label == "subscribers.Organisation"
 
 
-@pytest.mark.parametrize("page", ["progress", "report"])
+@pytest.mark.parametrize("page", ["progress", "problems", "retry", "resend", "report"])
 def test_pages_of_a_campaign_open(admin_client, sent_campaign, page):
     response = admin_client.get(url(Campaign, page, sent_campaign.pk))
 
@@ -136,7 +136,11 @@ def test_every_table_that_people_look_after_has_a_page():
         "newsletter.delivery": "seen on the campaign's page and on the person's",
         "newsletter.edition": "seen as the campaign's content",
         "newsletter.handover": "the journal of workers",
+        "newsletter.maildomain": "a memory of look-ups in DNS",
+        "newsletter.pause": "seen at its server and its provider",
+        "newsletter.serverusage": "seen at its server",
         "subscribers.confirmation": "ends in the ledger",
+        "subscribers.departure": "read by workers, for some hours",
         "subscribers.subscription": "seen on the person's page",
     }
     ours = [
