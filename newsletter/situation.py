@@ -80,11 +80,13 @@ def situation(campaign_id: int) -> Situation:
         numbers = replace(numbers, per_second=seen.per_second)
     pauses = list(Pause.objects.filter(until__gt=timezone.now()).order_by("until"))
     deferred, next_try = _deferred(campaign_id)
+    usable = places.servers(seen, pauses, places.sender_domain(campaign))
+    none = [] if usable else [Note("No sending server is in use: all are switched off")]
     return Situation(
         progress=numbers,
-        servers=places.servers(seen, pauses, places.sender_domain(campaign)),
+        servers=usable,
         providers=places.providers(seen, pauses),
-        notes=_notes(campaign, numbers, deferred, next_try),
+        notes=none + _notes(campaign, numbers, deferred, next_try),
         deferred=deferred,
         runs=seen.runs,
     )
