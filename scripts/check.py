@@ -14,6 +14,7 @@ _PRODUCTION = {
     "SECRET_KEY": "checks-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOP",
     "TRACKING_KEYS": "checks-only-tracking-key-0123456789",
     "SUPPRESSION_KEY": "checks-only-suppression-key-0123456789",
+    "ENCRYPTION_KEYS": "checks-only-encryption-key-0123456789",
     "PUBLIC_URL": "https://news.example.org",
     "SMTP_URL": "smtp://mail.example.org:587?tls=starttls",
     "DEFAULT_FROM": "The Daily Example <news@example.org>",

@@ -15,7 +15,7 @@ from scripts import keyfile
 from scripts.installing import ROOT
 
 ADMIN = "admin"
-_SECRETS = ("SECRET_KEY", "TRACKING_KEYS", "SUPPRESSION_KEY")
+_SECRETS = ("SECRET_KEY", "TRACKING_KEYS", "SUPPRESSION_KEY", "ENCRYPTION_KEYS")
 _KEPT_BACK = ("ADMIN_PASSWORD", "POSTGRES_PASSWORD", "REDIS_PASSWORD")  # not for the processes
 
 
