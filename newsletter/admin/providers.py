@@ -98,6 +98,7 @@ class ProviderAdmin(Listing):
         provider = Provider.objects.filter(pk=object_id).first() if object_id else None
         if provider:
             more["known"] = _KNOWN.get(provider.slug)
+            more["limits"] = limits_in_words(provider)
             more["pauses"] = _pauses(provider.slug)
         response: HttpResponse = super().changeform_view(request, object_id, form_url, more)
         return response

@@ -203,3 +203,16 @@ def test_built_in_providers_are_there_and_keep_their_names(admin_client):
 
     gmail.refresh_from_db()
     assert (gmail.name, gmail.slug, gmail.per_hour) == ("Gmail", "gmail", 50)
+
+
+def test_onlookers_see_servers_and_providers_and_change_nothing(staff_client):
+    server, provider = make_server(), Provider.objects.create(name="Own", slug="own", per_hour=50)
+    client = staff_client("newsletter.view_sendingserver", "newsletter.view_provider")
+
+    seen = client.get(url("change", provider.pk, model="provider")).content.decode()
+
+    assert "50 an hour" in seen
+    assert client.get(url("changelist")).status_code == 200
+    assert client.get(url("change", server.pk)).status_code == 200
+    assert client.post(url("test", server.pk)).status_code == 403
+    assert client.post(url("lift", server.pk)).status_code == 403
