@@ -71,7 +71,12 @@ def _run(options: argparse.Namespace, folder: Path, console: Console, stack: Exi
         for name in names:
             # Smaller ones beside others: all have to fit into ten minutes.
             around = trials.Around(stage, console, end, options.seed, len(names) > 1, hosts)
-            result = trials.run(name, around, people=options.people, bound=options.bound)
+            try:
+                result = trials.run(name, around, people=options.people, bound=options.bound)
+            except TimeoutError as problem:
+                lines.append(f"{name}: FAILED, {problem}")
+                is_good = False
+                continue
             lines.append(f"{name}: {result.summary}")
             is_good = is_good and result.is_good
     for line in lines:
