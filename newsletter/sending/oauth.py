@@ -12,12 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
-from typing import IO, Any
-from urllib.parse import urlencode, urlsplit
+from typing import IO, Any, NamedTuple, TypeGuard
+from urllib.parse import quote_plus, urlencode, urlsplit
 
-PATIENCE = 10.0  # seconds for each step of one request
+STEP_PATIENCE = 10.0  # seconds for each step of one request
+PATIENCE = 25.0  # seconds for all of it: an answer may come byte by byte
 LONGEST_ANSWER = 65_536  # bytes
 EARLY = 60.0  # seconds before its end that a token is not used any more
 USUAL_LIFE = 300.0  # seconds, where the answer does not say (RFC 6749, 5.1: it should)
@@ -31,12 +33,17 @@ class NoToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token is asked with. Neither secret nor refresh token is ever shown."""
+    """What an access token is asked with. Neither secret nor refresh token is ever shown.
+
+    `account` says whose mailbox the token is for. With it, a token that is held stays in use when
+    the refresh token was renewed meanwhile, here or by another worker.
+    """
 
     token_url: str
     client_id: str
     client_secret: str = field(default="", repr=False)  # empty: a client without one
     refresh_token: str = field(default="", repr=False)
+    account: str = ""
 
 
 # Called with the new refresh token where the server gives one in place of ours.
@@ -45,13 +52,21 @@ Keep = Callable[[str], None]
 
 @dataclass(slots=True)
 class _Held:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: str = field(default="", repr=False)
+    until: float = 0.0  # on the monotonic clock
+    given: str = field(default="", repr=False)  # the refresh token of the caller
+    renewed: str = field(default="", repr=False)  # what the server gave in its place, or the same
+
+
+class _Answer(NamedTuple):
     token: str
-    until: float  # on the monotonic clock
+    until: float
     refresh_token: str
 
 
 _held: dict[bytes, _Held] = {}
-_lock = threading.Lock()
+_lock = threading.Lock()  # of the dictionary; while we wait for a server, only its own is held
 
 
 def access_token(grant: Grant, keep: Keep | None = None) -> str:
@@ -60,16 +75,20 @@ def access_token(grant: Grant, keep: Keep | None = None) -> str:
     It is kept in memory until then, for all threads of this process. Servers that renew the refresh
     token too (Microsoft) hand `keep` the new one.
     """
-    key = _key(grant)
     with _lock:
-        held = _held.get(key)
-        if held is not None and time.monotonic() < held.until:
+        held = _held.setdefault(_key(grant), _Held())
+    with held.lock:
+        if time.monotonic() < held.until:
             return held.token
-        refresh_token = held.refresh_token if held is not None else grant.refresh_token
-        held = _held[key] = _ask(grant, refresh_token)
-    if keep is not None and held.refresh_token != refresh_token:
-        keep(held.refresh_token)
-    return held.token
+        is_known = grant.refresh_token == held.given
+        refresh_token = held.renewed if is_known else grant.refresh_token
+        answer = _ask(grant, refresh_token)
+        held.given, held.renewed = grant.refresh_token, answer.refresh_token
+        if keep is not None and answer.refresh_token != refresh_token:
+            keep(answer.refresh_token)
+        # Last, so that what could not be kept is asked for, and handed on, once more.
+        held.token, held.until = answer.token, answer.until
+        return answer.token
 
 
 def forget(token: str) -> None:
@@ -82,11 +101,12 @@ def forget(token: str) -> None:
 
 def _key(grant: Grant) -> bytes:
     # A digest, so that a dump of this module shows no more than it has to.
-    values = "\0".join(getattr(grant, each.name) for each in fields(grant))
-    return hashlib.sha256(values.encode()).digest()
+    whose = grant.account or grant.refresh_token
+    values = (grant.token_url, grant.client_id, grant.client_secret, whose)
+    return hashlib.sha256("\0".join(values).encode()).digest()
 
 
-def _ask(grant: Grant, refresh_token: str) -> _Held:
+def _ask(grant: Grant, refresh_token: str) -> _Answer:
     form = {
         "grant_type": "refresh_token",
         "refresh_token": refresh_token,
@@ -95,7 +115,7 @@ def _ask(grant: Grant, refresh_token: str) -> _Held:
     if grant.client_secret:
         form["client_secret"] = grant.client_secret
     begun = time.monotonic()
-    status, said = _post(grant.token_url, urlencode(form).encode())
+    status, said = _in_time(grant.token_url, urlencode(form).encode())
     try:
         answer = json.loads(said)
     except (ValueError, RecursionError):
@@ -103,26 +123,44 @@ def _ask(grant: Grant, refresh_token: str) -> _Held:
     if not isinstance(answer, dict):
         raise NoToken(f"{_host(grant.token_url)} answered {status}, without JSON")
     token, life = answer.get("access_token"), answer.get("expires_in")
-    if status != 200 or not (isinstance(token, str) and token.isascii() and token.isprintable()):
+    if status != 200 or not _is_token(token):
         secrets = [refresh_token, grant.client_secret]
         raise NoToken(f"{_host(grant.token_url)} answered {status}{_reason(answer, secrets)}")
     renewed = answer.get("refresh_token")
-    return _Held(
+    return _Answer(
         token,
         begun + _seconds(life) - EARLY,
         renewed if isinstance(renewed, str) and renewed else refresh_token,
     )
 
 
+def _in_time(url: str, form: bytes) -> tuple[int, bytes]:
+    """Do the same as _post, or give up on it. Raises NoToken."""
+    answer: Future[tuple[int, bytes]] = Future()
+
+    def post() -> None:
+        try:
+            answer.set_result(_post(url, form))
+        except BaseException as error:  # noqa: BLE001  (it goes on in the thread that waits)
+            answer.set_exception(error)
+
+    # A thread that nobody waits for, not even the end of the process.
+    threading.Thread(target=post, daemon=True).start()
+    try:
+        return answer.result(PATIENCE)
+    except TimeoutError:
+        raise NoToken(f"{_host(url)} did not answer within {PATIENCE:.0f} seconds") from None
+
+
 def _post(url: str, form: bytes) -> tuple[int, bytes]:
     """Return the status and the body of the answer. Raises NoToken."""
-    request = urllib.request.Request(  # noqa: S310  (_opener lets no other scheme through)
-        url, form, {"Accept": "application/json", "User-Agent": "Broadsheet"}
-    )
     host, opener = _host(url), _opener(url)
     try:
+        request = urllib.request.Request(  # noqa: S310  (_opener lets no other scheme through)
+            url, form, {"Accept": "application/json", "User-Agent": "Broadsheet"}
+        )
         try:
-            with opener.open(request, timeout=PATIENCE) as answer:
+            with opener.open(request, timeout=STEP_PATIENCE) as answer:
                 said = answer.read(LONGEST_ANSWER + 1)
                 status = answer.status
         except urllib.error.HTTPError as error:
@@ -130,7 +168,7 @@ def _post(url: str, form: bytes) -> tuple[int, bytes]:
                 status, said = error.code, error.read(LONGEST_ANSWER + 1)
     except urllib.error.URLError as error:
         raise NoToken(f"{host} can't be reached: {error.reason}") from None
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # the last: not a host, not a path
         raise NoToken(f"{host} gave no answer: {type(error).__name__}") from None
     if len(said) > LONGEST_ANSWER:
         raise NoToken(f"{host} gave an endless answer")
@@ -178,6 +216,10 @@ def _is_on_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+def _is_token(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and bool(value)
+
+
 def _seconds(life: Any) -> float:
     try:
         return min(max(float(life), 0.0), LONGEST_LIFE)
@@ -190,5 +232,5 @@ def _reason(answer: dict[str, Any], secrets: list[str]) -> str:
     said = [answer[name] for name in ("error", "error_description") if answer.get(name)]
     text = " ".join("".join(c if c.isprintable() else " " for c in str(each)) for each in said)
     for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
+        text = text.replace(secret, "…").replace(quote_plus(secret), "…")
     return f": {text[:LONGEST_REASON]}" if text else ""

@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from typing import cast
 
 from django.conf import settings
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from newsletter import vault
@@ -105,14 +106,28 @@ def _token_of(server_id: int) -> Callable[[], str]:
 
 def _access_token(server_id: int) -> str:
     """Return an OAuth 2 access token. Blocks, and reads the database. Raises oauth.NoToken."""
+    try:
+        return oauth.access_token(_grant(server_id), keep=partial(_keep, server_id))
+    except SendingServer.DoesNotExist:
+        raise oauth.NoToken("the server was deleted") from None
+    except vault.CannotOpen as error:
+        raise oauth.NoToken(str(error)) from None
+    except OperationalError as error:
+        raise oauth.NoToken("the database does not answer") from error
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()  # it is of the thread that asks, which may end with this
+
+
+def _grant(server_id: int) -> oauth.Grant:
     row = SendingServer.objects.get(pk=server_id)
-    grant = oauth.Grant(
+    return oauth.Grant(
         row.oauth_token_url,
         row.oauth_client_id,
         _unseal(row.oauth_client_secret_sealed, CLIENT_SECRET),
         _unseal(row.oauth_refresh_token_sealed, REFRESH_TOKEN),
+        account=f"{server_id} {row.username}",
     )
-    return oauth.access_token(grant, keep=partial(_keep, server_id))
 
 
 def _keep(server_id: int, refresh_token: str) -> None:
