@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from newsletter.composing import Person
 from newsletter.models import Batch, Campaign, Delivery, Handover
 from newsletter.sending.database import Connection
-from newsletter.sending.recording import FORGET_CLAIMS, Claim, Outcome, let_go, store
+from newsletter.sending.recording import FORGET_CLAIMS, Claim, Outcome, Record, let_go, store
 
 # Why somebody of the frozen audience is skipped, as people read it.
 _REASONS = {
@@ -193,7 +193,8 @@ async def _settle_journal(db: Connection, batch_id: int, old_fence: int, fence: 
     known = {"batch": batch_id, "has_witness": has_witness, "reason": reason}
     outcomes = await (await db.execute(_WHAT_CAME_OF_IT, known)).fetchall()
     # Who has an outcome already keeps it.
-    await store(db, Claim(batch_id, fence), map(Outcome._make, outcomes))
+    known_outcomes = Record(outcomes=[Outcome._make(outcome) for outcome in outcomes])
+    await store(db, Claim(batch_id, fence), known_outcomes)
 
 
 # --- people ---------------------------------------------------------------------------------

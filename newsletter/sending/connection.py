@@ -95,6 +95,12 @@ class Connection(asyncio.Protocol):
         if not self._begun.done():
             self._begin()
 
+    def release(self, message: Message) -> None:
+        """Say that the journal has `message`."""
+        outcomes = self.conversation.release(message)
+        if outcomes or self.conversation.has_to_say:
+            self.pump(outcomes)
+
     def check_patience(self) -> None:
         """Give up on a server that has not ended the next reply for too long. Call it often.
 

@@ -17,9 +17,7 @@ class Content:
     list_ids: list[int]
     from_domain: str
     render: Callable[[Person], RenderedMail]  # raises composing's RenderError
-    sign: Callable[
-        [RenderedMail], RenderedMail
-    ]  # puts our DKIM signatures in front, if we have keys
+    sign: Callable[[Mail], Mail]  # puts our signatures in front, where we have keys
 
 
 def load(campaign_id: int) -> Content:
@@ -35,12 +33,14 @@ def load(campaign_id: int) -> Content:
     )
 
 
-def signing(domain: str) -> Callable[[Mail], RenderedMail]:
+def signing(domain: str) -> Callable[[Mail], Mail]:
     """Return what signs mail from `domain`; without keys for it, what leaves it as it is."""
     signer = dkim_keys.signer_for(domain)
+    if signer is None:
+        return lambda mail: mail
 
-    def sign(mail: Mail) -> RenderedMail:
-        data = mail.data if signer is None else signer.sign(mail.data) + mail.data
+    def sign(mail: Mail) -> Mail:
+        data = signer.sign(mail.data) + mail.data
         return RenderedMail(
             mail.envelope_from, mail.recipient, mail.message_id, data, mail.needs_smtputf8
         )

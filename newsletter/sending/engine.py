@@ -81,6 +81,7 @@ class Engine:
         self._queues: deque[Queue] = deque()
         self._enough = settings.SEND_BATCH_SIZE  # mails in memory that need no further claim
         self._wake = asyncio.Event()
+        self._has_starved = False  # some server that may not run ahead of the others
         self._is_stopped = False
         self._stop_at = float("inf")  # when what is still on the wire is given up
         self._now = 0.0  # of the last look, on the monotonic clock
@@ -108,15 +109,17 @@ class Engine:
             job.begin(connection)
             lane.took(job)
             queue.gate.left -= 1
+            content = queue.content
             try:
-                mail = queue.content.render(job.person)
+                mail = content.render(job.person)
             except RenderError as error:
                 job.hold.refused(job, _UNFIT, Reply(0, str(error)))
                 continue
-            job.mail = mail if lane.server.relay_signs else queue.content.sign(mail)
+            job.mail = mail if lane.server.relay_signs else content.sign(mail)
             self._journal.ask(job)
-            for outcome in conversation.offer(job):
-                self.settle(lane, outcome)
+            if outcomes := conversation.offer(job):
+                for outcome in outcomes:
+                    self.settle(lane, outcome)
             if len(queue.ready) < self._enough and not queue.has_claimed_all:
                 self._wake.set()
 
@@ -128,16 +131,9 @@ class Engine:
             return
         if outcome.verdict is Verdict.SENT:
             self._sent(lane, job)
-        elif self._may_try_again(job, outcome):
-            hold.leave_row(job)
-            hold.queue.put_back(job)
         else:
-            if outcome.verdict is not Verdict.IN_DOUBT:
-                self._journal.free(job)
-            refusal = _classified(outcome)
-            if not lane.breaker.holds_back(outcome, refusal, job.group):
-                self._end(lane, outcome, refusal)
-        if hold.is_over or lane.breaker.reason:
+            self._not_sent(lane, job, outcome)
+        if not hold.open:
             self._wake.set()
 
     def closed(self) -> None:
@@ -145,37 +141,54 @@ class Engine:
         self._wake.set()
 
     def _sent(self, lane: Lane, job: Job) -> None:
-        job.hold.sent(job)
+        hold = job.hold
+        hold.sent(job)
         self._journal.accepted(job)
-        queue = job.hold.queue
+        queue = hold.queue
         queue.sent += 1
-        queue.providers[job.group] += 1
-        queue.servers[lane.server.id] += 1
-        self._result.sent += 1
-        lane.accepted(job.group, self._now)
-        for refused in lane.breaker.accepted(job.group):
-            self._end(lane, refused, _classified(refused))
-        for other in self._lanes:
-            if other.is_starved and other is not lane:
-                other.is_starved = False
-                other.pump()
+        name = lane.server.id, job.group
+        queue.tally[name] = queue.tally.get(name, 0) + 1
+        if refusals_that_count := lane.accepted(job.group, self._now):
+            for refused in refusals_that_count:
+                self._end(lane, refused, _classified(refused))
+        if self._has_starved:
+            self._has_starved = False
+            for other in self._lanes:
+                if other.is_starved and other is not lane:
+                    other.is_starved = False
+                    other.pump()
+
+    def _not_sent(self, lane: Lane, job: Job, outcome: Outcome) -> None:
+        if self._may_try_again(job, outcome):
+            job.hold.leave_row(job)
+            job.hold.queue.put_back(job)
+            return
+        if outcome.verdict is not Verdict.IN_DOUBT:
+            self._journal.free(job)
+        refusal = _classified(outcome)
+        if not lane.breaker.holds_back(outcome, refusal, job.group):
+            self._end(lane, outcome, refusal)
+        if lane.breaker.reason:
+            lane.look()
+            self._wake.set()
 
     def _next(self, lane: Lane) -> Job | None:
         """Return the next mail for a server, campaign by campaign. Only what it may take now."""
         if lane.is_off or (lane.gate.left < 1 and not lane.gate.lets_through()):
             return None
-        for _ in range(len(self._queues)):
-            queue = self._queues[0]
-            self._queues.rotate(-1)
-            if queue.lanes and lane not in queue.lanes:
+        queues = self._queues
+        if len(self._lanes) == 1 == len(queues):
+            return queues[0].take(lane)
+        for _ in range(len(queues)):
+            queue = queues[0]
+            queues.rotate(-1)
+            if lane not in queue.lanes:
                 continue
-            if len(self._lanes) > 1 and not sharing.is_turn_of(
-                lane, queue.lanes or self._lanes, self._now
-            ):
-                lane.is_starved = True
-                job = queue.take_held(lane)
-            else:
+            if sharing.is_turn_of(lane, queue.lanes, self._now):
                 job = queue.take(lane)
+            else:
+                lane.is_starved = self._has_starved = True
+                job = queue.take_held(lane)
             if job is not None:
                 return job
         return None
@@ -221,19 +234,21 @@ class Engine:
             self._stop_queue(hold.queue, grace=SHUTDOWN_GRACE)
         if hold.is_over:
             self._wake.set()
-        asked_anew = [job for job in jobs if job.subscriber_id in left and not job.is_cleared]
-        if asked_anew and may_go:
-            self._outside.look_again(hold.queue, asked_anew, self._cleared)
+        if left and may_go:
+            doubtful = [job for job in jobs if job.subscriber_id in left and not job.is_cleared]
+            self._outside.look_again(hold.queue, doubtful, self._cleared)
+            jobs = [job for job in jobs if job not in doubtful]
         for job in jobs:
-            if job not in asked_anew or not may_go:
-                self._answer(job, may_go)
+            self._answer(job, may_go)
 
     def _answer(self, job: Job, may_go: bool) -> None:
         connection = job.connection
         if connection is None or job.end is not None:
             return
-        conversation = connection.conversation
-        connection.pump(conversation.release(job) if may_go else conversation.withdraw(job))
+        if may_go:
+            connection.release(job)
+        else:
+            connection.pump(connection.conversation.withdraw(job))
 
     def _cleared(self, jobs: list[Job], gone: dict[int, str]) -> None:
         """Let those go who may be written to, and skip those who have left since the claim."""
@@ -363,6 +378,7 @@ class Engine:
     async def _leave(self, queue: Queue) -> None:
         """Be done with a campaign for now."""
         self._queues.remove(queue)
+        self._result.sent += queue.sent
         await self._say_that_it_moves(queue)
         reason = queue.waiting or next((lane.breaker.refusal for lane in queue.lanes), "")
         if reason and (queue.is_stopped or not queue.sent):
@@ -436,6 +452,7 @@ class Engine:
             for lane in self._lanes:
                 lane.pool.abort("The worker stumbled before the mail server answered.")
             self._let_refusals_count()
+        self._result.sent += sum(queue.sent for queue in self._queues)
         try:
             stumbled = partial(recording.close, delay=RETURN_DELAY, is_orderly=False)
             for hold in self._holds:

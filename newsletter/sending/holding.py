@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 RECORD_EVERY = 0.25  # seconds
 
-_SENT = Delivery.Status.SENT.value
 _FAILED = Delivery.Status.FAILED.value
 _SKIPPED = Delivery.Status.SKIPPED.value
 _IN_DOUBT = Delivery.Status.IN_DOUBT.value
@@ -69,8 +68,7 @@ class Job(Message):
     def begin(self, connection: "Connection") -> None:
         """Make it a new message, for one more connection."""
         self.connection = connection
-        self.released = self.withdrawn = self.started = self.invited = False
-        self.problem = None
+        self.reset()
         self.tries += 1
 
 
@@ -119,6 +117,8 @@ class Hold:
     def put_back(self, record: Record) -> None:
         """Keep what could not be stored, for the next try. Storing it twice does no harm."""
         newer, self._record = self._record, record
+        record.sent += newer.sent
+        record.sent_at += newer.sent_at
         record.outcomes += newer.outcomes
         record.deferrals += newer.deferrals
         record.settled_turns += newer.settled_turns
@@ -152,7 +152,9 @@ class Hold:
 
     def sent(self, job: Job) -> None:
         """The mail server has it."""
-        self._record.outcomes.append(Outcome(job.subscriber_id, _SENT, "", "", time.time()))
+        record = self._record
+        record.sent.append(job.subscriber_id)
+        record.sent_at.append(time.time())
         self._settle(job, Verdict.SENT)
 
     def refused(self, job: Job, refusal: Refusal, reply: Reply) -> None:

@@ -139,8 +139,8 @@ class Journal:
         hold.writing = jobs
         result = await self._statement.run(
             *(b"%d" % claim.batch_id, b"%d" % claim.fence, b"%d" % number),
-            array([job.subscriber_id for job in jobs]),
-            *(array(turn.accepted), array(turn.free)),
+            array([job.subscriber_id for job in jobs]).encode(),
+            *(array(turn.accepted).encode(), array(turn.free).encode()),
         )
         hold.writing = []
         hold.asked -= 1

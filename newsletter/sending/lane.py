@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Protocol, cast
 
@@ -44,9 +44,13 @@ class Lane:
         self.breaker = Breaker()
         self.gate = gates.get(f"server:{server.id}", server.limits)
         self.is_retired = False  # nothing new goes to it
+        self.is_off = False  # nothing new goes to it for now
+        self.is_choosy = False  # not for every provider
         self.served = 0.0  # mails offered, for each unit of weight
         self.is_starved = False  # it may not run ahead of the others
-        self.counts: Counter[str] = Counter()  # since they were last stored
+        self.accepted_mails = 0  # since they were last stored, as all of these
+        self.counts: Counter[str] = Counter()
+        self._share = 1 / server.weight
         self.moved_at = time.monotonic()  # when it last accepted a mail
         self.is_broken = False  # that the breaker opened was told
         self.rests_until = 0.0  # at least, on the monotonic clock
@@ -92,13 +96,6 @@ class Lane:
         return self.breaker.reason or self.pool.trouble or self._paused_because
 
     @property
-    def is_off(self) -> bool:
-        """Whether nothing new goes to it."""
-        return bool(
-            self.is_retired or self.breaker.reason or self._paused_because or self.pool.trouble
-        )
-
-    @property
     def is_usable(self) -> bool:
         """Whether it takes mails now, as far as is known."""
         return not (self.is_off or self.gate.is_shut)
@@ -112,6 +109,11 @@ class Lane:
     def has_rested(self) -> bool:
         """Whether a pause that was begun for it stands in the table no more."""
         return not self._paused_because and time.monotonic() > self.rests_until
+
+    def look(self) -> None:
+        """Put into plain attributes what the hot path asks for each mail."""
+        self.is_off = bool(self.is_retired or self.trouble)
+        self.is_choosy = bool(self._groups or self._limits)
 
     def admits(self, group: str) -> bool:
         """Whether mail for a mailbox provider may go to it now."""
@@ -128,17 +130,17 @@ class Lane:
     def took(self, job: Job) -> None:
         """Count a mail that was offered to it against its limits."""
         self.gate.left -= 1
-        self.served += 1 / self.server.weight
-        limits = self._limits.get(job.group) if self._limits else None
-        if limits is not None:
+        self.served += self._share
+        if self._limits and (limits := self._limits.get(job.group)) is not None:
             self._gates.get(f"provider:{job.group}", limits).left -= 1
 
-    def accepted(self, group: str, now: float) -> None:
-        """Take note that it accepted a mail for a provider."""
+    def accepted(self, group: str, now: float) -> Sequence[Outcome]:
+        """Take note that it accepted a mail. Returns the refusals that count now."""
         self.moved_at = now
-        self.counts["accepted"] += 1
+        self.accepted_mails += 1
         if self._over:
             self.ended |= self._over & {group, ""}
+        return self.breaker.accepted(group)
 
     def wait(self, group: str = "") -> float:
         """Return the seconds until it takes a mail for `group`, as far as is known; inf: never."""
@@ -170,19 +172,22 @@ class Lane:
 
     def tend(self, wanted: int) -> None:
         """Open the connections that are missing for `wanted` mails."""
-        if self.counts["accepted"]:
+        if self.accepted_mails:
             self.pool.widen()
         if self.is_broken and self.has_rested:
             self.breaker, self.is_broken = Breaker(), False
             self.pool.revive()
+        self.look()
         self.pool.tend(wanted=0 if self.is_off else wanted)
 
     def refresh(self, server: Server, providers: Mapping[str, Limits]) -> None:
         """Take note of what the tables say now."""
         self.server = server
+        self._share = 1 / server.weight
         self.gate.change(server.limits)
         self._gates.get(self.gate.key, server.limits)
         self._limits = providers
+        self.look()
 
     def take_pauses(self, pauses: Mapping[tuple[int, str], Pause]) -> None:
         """Take note of the pauses that stand in the table."""
@@ -199,6 +204,7 @@ class Lane:
                 self._groups[group] = clock + pause.seconds, pause.reason
             else:
                 self._paused_until, self._paused_because = clock + pause.seconds, pause.reason
+        self.look()
 
     @property
     def trouble_to_tell(self) -> str:
@@ -208,11 +214,20 @@ class Lane:
     def rest(self) -> None:
         """Take note that a pause was begun for its trouble."""
         self.is_broken = True
+        self.look()
         self.rests_until = time.monotonic() + HOLD_OFF
 
     def hold_off(self, group: str, reason: str) -> None:
         """Send nothing to one provider until the table is read again."""
         self._groups[group] = time.monotonic() + HOLD_OFF, reason
+        self.look()
+
+    def take_counts(self) -> Counter[str]:
+        """Return how many mails it accepted, deferred and refused, once."""
+        counts, self.counts = self.counts, Counter()
+        if self.accepted_mails:
+            counts["accepted"], self.accepted_mails = self.accepted_mails, 0
+        return counts
 
     def pump(self) -> None:
         """Let idle connections ask for mails."""
@@ -230,4 +245,5 @@ class Lane:
     def retire(self) -> None:
         """Begin nothing new; what is under way comes to its end."""
         self.is_retired = True
+        self.look()
         self.trim()

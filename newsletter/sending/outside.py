@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -198,7 +198,7 @@ class Outside:
     async def _tell(self, queues: Iterable[Queue]) -> None:
         await self._publisher.publish({queue.campaign_id: queue.take_news() for queue in queues})
         for lane in self._lanes.values():
-            counts, lane.counts = lane.counts, Counter()
+            counts = lane.take_counts()
             for group in lane.ended:
                 await self._db.do(partial(pauses.end, server_id=lane.server.id, provider=group))
             lane.ended = set()

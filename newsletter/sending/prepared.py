@@ -105,9 +105,9 @@ def _error(result: PGresult | None) -> psycopg.Error:
     return errors.error_from_result(result)
 
 
-def array(ids: Sequence[int]) -> bytes:
+def array(values: Sequence[float]) -> str:
     """Return numbers as PostgreSQL writes an array of them."""
-    return f"{{{','.join(map(str, ids))}}}".encode()
+    return f"{{{','.join(map(repr, values))}}}"
 
 
 def numbers(text: bytes | None) -> list[int]:

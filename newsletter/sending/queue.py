@@ -1,6 +1,6 @@
 """One campaign's mails in a worker's memory, on their way to whichever server may take them."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from math import inf
@@ -42,8 +42,8 @@ class Queue:
         self.retry_after: float | None = None  # seconds; None: as waiting.py sees fit
         self.sent = 0
         self.is_known_to_move = False  # that it waits no more was said
-        self.providers: Counter[str] = Counter()  # mails accepted since the last publication
-        self.servers: Counter[int] = Counter()  # the same, by server
+        # Mails accepted since the last publication, by server and provider.
+        self.tally: dict[tuple[int, str], int] = {}
 
     @property
     def campaign_id(self) -> int:
@@ -73,7 +73,7 @@ class Queue:
             return job
         while self.ready:
             job = self.ready.popleft()
-            if lane.admits(job.group):
+            if not lane.is_choosy or lane.admits(job.group):
                 return job
             self.held.setdefault(job.group, deque()).append(job)
         return None
@@ -166,12 +166,10 @@ class Queue:
     def take_news(self) -> dict[str, float]:
         """Return what is to be published, once (see live.Publisher)."""
         news: dict[str, float] = {}
-        for server_id, count in self.servers.items():
-            news[f"server:{server_id}"] = count
-        for group, count in self.providers.items():
-            news[f"provider:{group}"] = count
-        self.servers.clear()
-        self.providers.clear()
+        for (server_id, group), count in self.tally.items():
+            for name in (f"server:{server_id}", f"provider:{group}"):
+                news[name] = news.get(name, 0) + count
+        self.tally.clear()
         for group, jobs in self.held.items():
             news[f"waiting:{group}"] = len(jobs)
             wait = min((lane.wait(group) for lane in self.lanes), default=inf)

@@ -6,13 +6,13 @@ the counters by what was really inserted: saying the same thing twice, after a b
 counts it once. An address that a server calls wrong is suppressed in that same transaction.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.conf import settings
 
 from newsletter.sending.database import Connection
+from newsletter.sending.prepared import array
 from subscribers import suppression
 
 
@@ -48,6 +48,10 @@ class Deferral(NamedTuple):
 class Record:
     """What is to be stored about one batch, all of it or nothing."""
 
+    # Apart from the other outcomes, since there are hundreds of them for each of those: who has
+    # their mail, and when the server took it (seconds since the epoch).
+    sent: list[int] = field(default_factory=list)
+    sent_at: list[float] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     settled_turns: list[int] = field(default_factory=list)  # rows of the journal, all known now
@@ -55,7 +59,7 @@ class Record:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.outcomes or self.deferrals or self.settled_turns)
+        return not (self.sent or self.outcomes or self.deferrals or self.settled_turns)
 
 
 # How a batch's people divide: `taken_back` had an outcome in another batch before.
@@ -72,9 +76,13 @@ _STORE = """
         SELECT held.campaign_id, o.id, o.status, o.cause, o.reason,
                coalesce(to_timestamp(o.at), now())
         FROM held
-        CROSS JOIN unnest(%(ids)s::bigint[], %(statuses)s::text[], %(causes)s::text[],
-                          %(reasons)s::text[], %(times)s::float8[])
-            AS o(id, status, cause, reason, at)
+        CROSS JOIN (
+            SELECT id, 'sent' AS status, '' AS cause, '' AS reason, at
+            FROM unnest(%(sent)s::bigint[], %(sent_at)s::float8[]) AS sent(id, at)
+            UNION ALL
+            SELECT * FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(causes)s::text[],
+                                 %(reasons)s::text[], %(times)s::float8[])
+        ) AS o(id, status, cause, reason, at)
         -- Whoever was erased meanwhile is no member any more, and gets no row again.
         JOIN unnest(held.subscriber_ids) AS member(id) ON member.id = o.id AND member.id > 0
         ON CONFLICT DO NOTHING
@@ -199,15 +207,19 @@ async def let_go(db: Connection, claim: Claim, *, delay: float | None, is_orderl
     await db.execute(FORGET_CLAIMS, names)
 
 
-async def store(db: Connection, claim: Claim, outcomes: Iterable[Outcome]) -> bool:
+async def store(db: Connection, claim: Claim, record: Record) -> bool:
     """Store outcomes in the present transaction. Returns whether the batch is still ours."""
-    columns = [*zip(*outcomes, strict=True)] or [(), (), (), (), ()]
+    columns = [*zip(*record.outcomes, strict=True)] or [(), (), (), (), ()]
     ids, statuses, causes, reasons, times = (list(column) for column in columns)
-    names = {"batch": claim.batch_id, "fence": claim.fence, "lease": settings.SEND_LEASE}
     cursor = await db.execute(
         _STORE,
         {
-            **names,
+            "batch": claim.batch_id,
+            "fence": claim.fence,
+            "lease": settings.SEND_LEASE,
+            # As text: psycopg would look at each number, which costs ten times as much.
+            "sent": array(record.sent),
+            "sent_at": array(record.sent_at),
             "ids": ids,
             "statuses": statuses,
             "causes": causes,
@@ -224,7 +236,7 @@ async def store(db: Connection, claim: Claim, outcomes: Iterable[Outcome]) -> bo
 
 
 async def _record(db: Connection, claim: Claim, record: Record) -> bool:
-    if not await store(db, claim, record.outcomes):
+    if not await store(db, claim, record):
         return False
     names = {"batch": claim.batch_id, "fence": claim.fence}
     if record.deferrals:

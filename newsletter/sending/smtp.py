@@ -13,6 +13,7 @@ present one, so that a mail costs one round trip and one write. The rules that m
 - after the last mail that the server or the endpoint allows on one connection, it says goodbye.
 """
 
+import re
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -74,6 +75,11 @@ class Expect(Enum):
 # By identity: hashing an Enum's member costs more than all else about a reply.
 _MAIL, _RCPT, _DATA, _BODY = Expect.MAIL, Expect.RCPT, Expect.DATA, Expect.BODY
 _ENVELOPE: Final = (_MAIL, _RCPT, _DATA)
+# A body and the envelope behind it, taken, each in one line: what a healthy server says all day.
+_ALL_TAKEN: Final = re.compile(
+    rb"250 [^\r\n]{0,500}\r\n(?:25[01] [^\r\n]{0,500}\r\n){2}354 [^\r\n]{0,500}\r\n"
+)
+_IN_STEP: Final = 4  # replies
 _STAGES: Final = {_MAIL: Stage.MAIL, _RCPT: Stage.RCPT, _DATA: Stage.DATA}
 
 
@@ -116,6 +122,8 @@ class Conversation:
         """Take what the server sent. Returns the messages that came to an end by it."""
         if self.ended:
             return []
+        if len(self._expected) == _IN_STEP and self._is_in_step(data):
+            return self._step()
         said = len(self._out)
         try:
             for code, lines in self._reader.feed(data):
@@ -132,6 +140,29 @@ class Conversation:
             self._end(str(end))
         return self._take_outcomes()
 
+    def _is_in_step(self, data: bytes) -> bool:
+        """Whether this is the usual case: a body taken, and the next mail's envelope too."""
+        return (
+            self._expected[0] is _BODY
+            and self._expected[1] is _MAIL
+            and not self._out
+            and self._reader.is_empty
+            and _ALL_TAKEN.fullmatch(data) is not None
+        )
+
+    def _step(self) -> list[Outcome]:
+        """Do at once what four replies, one after the other, come to: a third of their price."""
+        message, following = self._present, self._next
+        assert message is not None  # noqa: S101  (see _is_in_step)
+        assert following is not None  # noqa: S101
+        self._expected.clear()
+        self._present = None
+        self.heard += _IN_STEP
+        self.answered += 1
+        self._outcomes.append(Outcome(message, Verdict.SENT, ACCEPTED, Stage.BODY))
+        following.invited = True
+        return self._act()
+
     def lost(self, reason: str = "the mail server closed the connection") -> list[Outcome]:
         """Say that the connection is gone. Returns what becomes of the messages in it."""
         self._end(reason)
@@ -142,6 +173,11 @@ class Conversation:
         data = b"".join(self._out)
         self._out.clear()
         return data
+
+    @property
+    def has_to_say(self) -> bool:
+        """Whether there are bytes to be written, or the end to be made."""
+        return bool(self._out or self.ended)
 
     @property
     def wants_tls(self) -> bool:
@@ -192,6 +228,8 @@ class Conversation:
     def release(self, message: Message) -> list[Outcome]:
         """Say that the journal has `message`: its body may go out."""
         message.released = True
+        if not (message.invited or self._script):
+            return []  # the server's 354 will do the rest
         return self._act()
 
     def withdraw(self, message: Message) -> list[Outcome]:
