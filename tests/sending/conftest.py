@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 
 from newsletter import campaigns
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign, Delivery, SendingServer
 from newsletter.sending import run
 from tests.factories import make_campaign
+from tests.sending.several import make_server
 from tests.sending.sink import Sink
 
 # A busy machine makes no property false.
@@ -28,6 +29,22 @@ def sink(settings) -> Iterator[Sink]:
     settings.SEND_BATCH_SIZE = 10
     yield server
     server.stop()
+
+
+@pytest.fixture
+def servers(transactional_db, settings) -> Iterator[Callable[..., tuple[Sink, SendingServer]]]:
+    """Make servers on this machine, each with its row."""
+    settings.SEND_CONNECTIONS = 4
+    settings.SEND_BATCH_SIZE = 20
+    made = []
+
+    def make(**fields: Any) -> tuple[Sink, SendingServer]:
+        made.append(Sink().start())
+        return made[-1], make_server(made[-1], **fields)
+
+    yield make
+    for sink in made:
+        sink.stop()
 
 
 @pytest.fixture
