@@ -7,6 +7,7 @@ in a message, whatever the server answers.
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,6 +15,7 @@ from newsletter.sending.replies import Ended, reply
 from newsletter.sending.servers import Endpoint
 
 _SHORTEST_SECRET = 4  # characters: what is shorter stands in too many words to be looked for
+_LONG_WORD = re.compile(r"[\w+/~-]{12,}")  # of base64, or of a token
 
 
 @dataclass(slots=True)
@@ -100,22 +102,26 @@ class Handshake:
             return self._say(Step.HELO, b"HELO %b" % self._name)
         if step is Step.STARTTLS and code != 421 and not self._server.requires_tls:
             return self._sign_in()
-        answer = reply(code, lines)
         if step is Step.XOAUTH2 and code == 334:
             # The reason comes as a challenge; only after an empty answer to it comes the refusal.
-            self._complaint = _complaint(answer.text)
+            self._complaint = self.without_secrets(_complaint(reply(code, lines).text))
             return self._say(Step.TOKEN, b"")
-        why = f"{step.value[0]}{self._complaint}: {answer.without_addresses}"
-        raise Ended(f"the mail server refuses {self._without_secrets(why)}")
+        # Before anything is cut off, which could leave half a secret.
+        lines = [self.without_secrets(line.decode("utf-8", "replace")).encode() for line in lines]
+        why = f"{step.value[0]}{self._complaint}: {reply(code, lines).without_addresses}"
+        raise Ended(f"the mail server refuses {why}")
 
-    def _without_secrets(self, text: str) -> str:
-        """Return what the server said, in which some repeat what they were given."""
+    def without_secrets(self, text: str) -> str:
+        """Return what the server said, in which some repeat what they were given, or half of it."""
         secret = self._server.password
         if len(secret) < _SHORTEST_SECRET:
             return text
-        for spelling in (secret, *(blob.decode() for blob in self._blobs())):
+        spellings = (secret, *(blob.decode() for blob in self._blobs()))
+        for spelling in spellings:
             text = text.replace(spelling, "…")
-        return text
+        return _LONG_WORD.sub(
+            lambda word: "…" if any(word[0] in each for each in spellings) else word[0], text
+        )
 
     def _blobs(self) -> tuple[bytes, ...]:
         user, secret = self._server.user, self._server.password

@@ -94,12 +94,14 @@ def greeting_name(public_url: str) -> str:
 
 
 def _a_labels(host: str) -> str:
-    if host.isascii():
-        return host
     try:
-        return idna.encode(host, uts46=True).decode()
-    except idna.IDNAError as error:
+        if not host.isascii():
+            return idna.encode(host, uts46=True).decode()
+        # What the system would refuse with another exception: empty labels, and those too long.
+        host.encode("idna")
+    except (idna.IDNAError, UnicodeError) as error:
         raise ValueError(f"{host} is not the name of a host") from error
+    return host
 
 
 def _choice(name: str, value: str, choices: object) -> str:

@@ -431,6 +431,35 @@ def test_a_refused_token_says_why_and_is_not_shown():
     assert "tok123" not in conversation.ended
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "502 5.5.2 unknown command: {command}",
+        "500 line too long: {half}",
+        "500-{command}\r\n500 {half}...",
+        "535 5.7.8 <{token}> is not accepted",
+        "535 5.7.8 {token}@example.org is not accepted",
+        "334 {command}",
+    ],
+)
+@pytest.mark.parametrize("size", [7, 900, 2000])
+@pytest.mark.parametrize("auth", ["xoauth2", "plain"])
+def test_half_a_secret_is_not_shown_either(auth, size, echo):
+    token = "ya29.a0-Tk_" + "Zm9vYmFyMTIz"[: size % 13] * (size // 12)
+    conversation = begin(Endpoint("h", 25, "none", "me", token, auth=auth))
+    conversation.receive(b"250-sink\r\n250 AUTH XOAUTH2 PLAIN\r\n")
+    command = conversation.outgoing().decode().strip()
+
+    values = {"command": command, "half": command[: len(command) // 2], "token": token}
+    conversation.receive((echo.format(**values) + "\r\n").encode())
+    conversation.receive(b"535 5.7.8 no\r\n")
+
+    assert conversation.ended
+    blob = command.split()[2]
+    shown = {conversation.ended[n : n + 12] for n in range(len(conversation.ended) - 11)}
+    assert not [part for part in shown if part in blob or part in token]
+
+
 # --- what an endpoint and a server limit ------------------------------------------------
 
 
