@@ -94,7 +94,8 @@ def check(campaign: Campaign) -> None:
 def duplicate(campaign_id: int, staff_id: int | None = None) -> int:
     """Make a draft with the same content and lists. Returns its id."""
     original = Campaign.objects.get(id=campaign_id)
-    names = ("subject", "preheader", "from_email", "reply_to", "format", "body", "template_id")
+    content = ("subject", "preheader", "from_email", "reply_to", "format", "body", "template_id")
+    names = (*content, "throttle", "send_days", "send_from", "send_until")
     with transaction.atomic():
         copy = Campaign.objects.create(
             created_by_id=staff_id, **{name: getattr(original, name) for name in names}

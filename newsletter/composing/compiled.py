@@ -65,6 +65,8 @@ class CompiledMessage:
         self._tokens = Tokens(campaign_id, edition.link_ids)
         self._senders = Senders(campaign_id, settings.BOUNCE_DOMAIN or sender.domain)
         self._id_start, self._id_end = f"<c{campaign_id}.", f"@{sender.domain}>"
+        # Read once: each look into Django's settings costs a microsecond.
+        self._usual_choice = settings.TRACKING_DEFAULT
         self._is_ascii = sender.address.isascii()
         self._subject = Line(edition.subject, edition.organisation)
         self._preheader = Line(edition.preheader, edition.organisation)
@@ -92,7 +94,7 @@ class CompiledMessage:
     def _render(self, person: Person, to: str, number: int) -> RenderedMail:
         recipient = headers.wire_address(to)
         reader = varint(number)
-        choice = person.choice
+        choice = person.tracking or self._usual_choice
         layout, bodies = self._layout(choice)
         tokens, bounce = self._tokens.of(reader, choice)
         heads = (

@@ -375,6 +375,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="batch",
+            name="run",
+            field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="batch",
             name="taken_back",
             field=models.IntegerField(db_default=0),
         ),

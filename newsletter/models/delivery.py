@@ -27,6 +27,7 @@ class Batch(models.Model):
     size = models.IntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
     fence = models.IntegerField(default=0)
+    run = models.BigIntegerField(null=True)  # of the worker that claimed it last: a random number
     attempts = models.SmallIntegerField(default=0)  # claims since the last orderly ending
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(db_default=Now())  # not claimed before: a server said "later"

@@ -31,7 +31,7 @@ class Limited(models.Model):
 
 
 class SendingServer(Limited):
-    """A mail server that takes our mail. Without an active one, SMTP_URL names the only server."""
+    """A mail server that takes our mail. While there is no row, SMTP_URL names the only server."""
 
     class Tls(models.TextChoices):
         STARTTLS = "starttls", "STARTTLS, required (usually port 587)"

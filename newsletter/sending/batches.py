@@ -84,6 +84,7 @@ _FIND = """
 _TAKE = """
     UPDATE newsletter_batch
     SET state = %(state)s, fence = fence + 1, attempts = attempts + 1, claimed_at = now(),
+        run = %(run)s,
         lease_until = now() + %(lease)s * interval '1 second'
     WHERE id = %(batch)s
     RETURNING fence
@@ -95,11 +96,11 @@ _WITNESS = f"""
 """  # noqa: S608  (made of constants)
 
 
-async def claim(db: Connection, campaign_id: int) -> Claim | None:
-    """Take a batch that nobody holds. None when there is none, or the campaign is not running.
+async def claim(db: Connection, campaign_id: int, run: int) -> Claim | None:
+    """Take a batch that nobody holds, for the run with this number.
 
-    A batch whose worker died is taken over: who was being handed over at that moment is in doubt,
-    the others are ours. A batch that ended badly ATTEMPTS times is set aside.
+    None when there is none, or the campaign is not running. A batch whose worker died is taken
+    over: who was being handed over at that moment is in doubt, the others are ours. A batch that ended badly ATTEMPTS times is set aside.
     """
     while True:
         async with db.transaction():
@@ -112,6 +113,7 @@ async def claim(db: Connection, campaign_id: int) -> Claim | None:
                 _TAKE,
                 {
                     "batch": batch_id,
+                    "run": run,
                     "lease": settings.SEND_LEASE,
                     "state": Batch.State.SET_ASIDE if is_poison else Batch.State.CLAIMED,
                 },
@@ -123,6 +125,35 @@ async def claim(db: Connection, campaign_id: int) -> Claim | None:
             if not is_poison:
                 await db.execute(_WITNESS, {"batch": batch_id, "fence": fence})
                 return Claim(batch_id, fence)
+
+
+_FIND_OWN = """
+    SELECT id, fence FROM newsletter_batch
+    WHERE campaign_id = %(campaign)s AND run = %(run)s AND state = 'claimed'
+      AND id <> ALL(%(known)s)
+    LIMIT 1
+    FOR UPDATE
+"""
+_RENEW = """
+    UPDATE newsletter_batch SET lease_until = now() + %(lease)s * interval '1 second'
+    WHERE id = %(batch)s
+"""
+
+
+async def find_own(db: Connection, campaign_id: int, run: int, known: list[int]) -> Claim | None:
+    """Return a batch that was claimed for a run which did not hear of it, since a connection broke.
+
+    `known`: the batches that it holds. Nothing of the others has been handed over.
+    """
+    async with db.transaction():
+        names = {"campaign": campaign_id, "run": run, "known": known}
+        found = await (await db.execute(_FIND_OWN, names)).fetchone()
+        if found is None:
+            return None
+        batch_id, fence = found
+        await db.execute(_RENEW, {"batch": batch_id, "lease": settings.SEND_LEASE})
+        await db.execute(f"{_WITNESS} ON CONFLICT DO NOTHING", {"batch": batch_id, "fence": fence})
+        return Claim(batch_id, fence)
 
 
 _FIND_ABANDONED = """

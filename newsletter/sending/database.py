@@ -1,17 +1,22 @@
 """A connection to PostgreSQL that comes back: a restart of the server stops no campaign."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import connection as django_connection
+from psycopg.types.json import set_json_loads
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
+
+_decode = json.JSONDecoder().decode
 
 PATIENCE = 120  # seconds that the server may be away before a worker gives up
 
@@ -21,6 +26,7 @@ class Database:
 
     def __init__(self, setup: str = "") -> None:
         """Run the statement `setup` on each new connection."""
+        self.breaks = 0  # how often a connection broke
         self._setup = setup
         self._connection: Connection | None = None
 
@@ -37,6 +43,7 @@ class Database:
                 is_broken = self._connection is None or self._connection.closed
                 if not is_broken or asyncio.get_running_loop().time() > end:
                     raise
+                self.breaks += 1
                 logger.warning("the database connection broke, trying again: %s", error)
                 await asyncio.sleep(0.2)
 
@@ -61,6 +68,17 @@ async def connect() -> Connection:
         parameters.pop(name, None)
     # A plan that was made while a table was empty, and is kept, makes a first large campaign crawl.
     custom = "-c plan_cache_mode=force_custom_plan"
-    parameters["options"] = f"{parameters.get('options', '')} {custom}".strip()
+    # A worker that is stopped in a transaction must not keep its batch locked for ever.
+    mortal = f"-c idle_in_transaction_session_timeout={settings.SEND_LEASE}s"
+    parameters["options"] = f"{parameters.get('options', '')} {custom} {mortal}".strip()
     # Few statements, run over and over: prepared at first use.
-    return await psycopg.AsyncConnection.connect(**parameters, autocommit=True, prepare_threshold=0)
+    connection = await psycopg.AsyncConnection.connect(
+        **parameters, autocommit=True, prepare_threshold=0
+    )
+    set_json_loads(_loads, connection)
+    return connection
+
+
+def _loads(data: str | bytes) -> Any:
+    """Read JSON as json.loads does, without its guessing at encodings: half the price."""
+    return _decode(data if isinstance(data, str) else data.decode())

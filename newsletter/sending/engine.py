@@ -11,6 +11,7 @@ opens connections, and ends the run. Campaigns take turns mail by mail, so they 
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
@@ -24,6 +25,7 @@ from django.utils import timezone
 from newsletter.composing import RenderError
 from newsletter.sending import batches, recording, refusals, sharing, waiting
 from newsletter.sending.connection import Connection
+from newsletter.sending.database import Connection as DatabaseConnection
 from newsletter.sending.database import Database
 from newsletter.sending.gates import Gates
 from newsletter.sending.holding import Hold, Job, Row
@@ -31,6 +33,7 @@ from newsletter.sending.journal import Journal
 from newsletter.sending.lane import Lane
 from newsletter.sending.outside import Outside
 from newsletter.sending.queue import Queue
+from newsletter.sending.recording import Claim
 from newsletter.sending.refusals import Cause, Refusal
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.smtp import Outcome
@@ -81,6 +84,8 @@ class Engine:
         self._queues: deque[Queue] = deque()
         self._enough = settings.SEND_BATCH_SIZE  # mails in memory that need no further claim
         self._wake = asyncio.Event()
+        self._number = secrets.randbits(62)  # of this run, in the batches that it claims
+        self._breaks = 0  # of the database's connection, of which claims have heard
         self._has_starved = False  # some server that may not run ahead of the others
         self._is_stopped = False
         self._stop_at = float("inf")  # when what is still on the wire is given up
@@ -414,7 +419,7 @@ class Engine:
 
     async def _claim_for(self, queue: Queue) -> None:
         begun = time.monotonic()
-        claim = await self._db.do(partial(batches.claim, campaign_id=queue.campaign_id))
+        claim = await self._db.do(partial(self._claim_batch, queue.campaign_id))
         if claim is None:
             queue.has_claimed_all = True
             self._wake.set()
@@ -435,6 +440,15 @@ class Engine:
                 queue.ready.append(job)
         self._wake.set()
         self._feed_idle()
+
+    async def _claim_batch(self, campaign_id: int, db: DatabaseConnection) -> Claim | None:
+        if self._db.breaks != self._breaks:
+            # A claim may have been made of which the broken connection told us nothing.
+            known = [hold.claim.batch_id for hold in self._holds]
+            if own := await batches.find_own(db, campaign_id, self._number, known):
+                return own
+            self._breaks = self._db.breaks
+        return await batches.claim(db, campaign_id, self._number)
 
     def _feed_idle(self) -> None:
         for lane in self._lanes:

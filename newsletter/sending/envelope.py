@@ -122,4 +122,7 @@ def _original(recipient: str) -> bytes:
 
 
 def _xtext(text: str) -> bytes:
-    return _NOT_XTEXT.sub(lambda match: b"+%02X" % ord(match[0]), text.encode())
+    data = text.encode()
+    if _NOT_XTEXT.search(data) is None:
+        return data
+    return _NOT_XTEXT.sub(lambda match: b"+%02X" % ord(match[0]), data)

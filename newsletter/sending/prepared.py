@@ -18,6 +18,7 @@ from psycopg.pq.abc import PGresult
 from newsletter.sending.database import Connection, Database
 
 NAME = "statement"
+LOOK_EVERY = 0.2  # seconds
 Row = list[bytes | None]
 
 
@@ -60,6 +61,7 @@ class Prepared:
             await connection.execute(self._statement)
             self._connection, self._socket = connection, connection.pgconn.socket
             loop.add_reader(self._socket, self._readable)
+            loop.call_later(LOOK_EVERY, self._look, connection)
         libpq = connection.pgconn
         self._answer = loop.create_future()
         libpq.send_query_prepared(NAME.encode(), values)
@@ -71,6 +73,17 @@ class Prepared:
         if not result.ntuples:
             return None
         return [result.get_value(0, column) for column in range(result.nfields)]
+
+    def _look(self, connection: Connection) -> None:
+        """Look for an answer now and then, whatever the event loop says.
+
+        uvloop loses sight of a socket that the other side closes in the wrong moment.
+        """
+        if connection is not self._connection:
+            return
+        if self._answer is not None and not self._answer.done():
+            self._readable()
+        asyncio.get_running_loop().call_later(LOOK_EVERY, self._look, connection)
 
     def _readable(self) -> None:
         assert self._connection is not None  # noqa: S101  (it is what became readable)

@@ -332,7 +332,7 @@ def test_many_workers_claim_each_batch_once(started, settings):
         async def take() -> list[int]:
             db = await database.connect()
             async with db:
-                claims = [await batches.claim(db, campaign.pk) for _ in range(5)]
+                claims = [await batches.claim(db, campaign.pk, run=1) for _ in range(5)]
             return [each.batch_id for each in claims]
 
         return asyncio.run(take())
@@ -387,7 +387,7 @@ async def claimed(campaign: Campaign) -> recording.Claim:
     """Claim a batch as a worker does that is never heard of again."""
     db = await connect()
     try:
-        claim = await batches.claim(db, campaign.pk)
+        claim = await batches.claim(db, campaign.pk, run=1)
         assert claim is not None
         return claim
     finally:
