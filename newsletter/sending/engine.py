@@ -306,6 +306,9 @@ class Engine:
         for queue in self._queues:
             self._judge(queue)
         self._let_refusals_count()
+        if wanted:
+            # Whatever opened a way meanwhile (a limit that was lifted, a pause that is over).
+            self._feed_idle()
 
     def _judge(self, queue: Queue) -> None:
         """Stop a campaign that can't go on for now, and give back what waits for long."""

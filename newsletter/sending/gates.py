@@ -107,6 +107,7 @@ class Gates:
             gate.change(limits)
         if not limits.is_open and self._task is None:
             self._task = asyncio.create_task(self._keep_open())
+            self._task.add_done_callback(_say_why)
         return gate
 
     async def close(self) -> None:
@@ -147,3 +148,8 @@ class Gates:
             gate.granted(want, grant.count, grant.wait, now)
         if any(grant.count > 0 for grant in grants):
             self._opened()
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("limits are kept no more in this run", exc_info=error)
