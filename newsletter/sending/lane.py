@@ -59,6 +59,7 @@ class Lane:
         self._groups: dict[str, tuple[float, str]] = {}  # provider: paused until when, and why
         self._over: set[str] = set()  # pauses whose time is over; '': the whole server's
         self.ended: set[str] = set()  # those of them after which mail was accepted
+        self._leaving: set[Connection] = set()  # they get no more mail
         self._sender = sender
         self._gates = gates
         self._limits: Mapping[str, Limits] = {}
@@ -66,8 +67,11 @@ class Lane:
     # --- the owner of connections ---------------------------------------------------------
 
     def feed(self, connection: Connection) -> None:
-        """Offer mails while the conversation wants some."""
-        self._sender.feed(self, connection)
+        """Offer mails while the conversation wants some; say goodbye on one too many."""
+        if not (self.is_retired or connection in self._leaving):
+            self._sender.feed(self, connection)
+        elif connection.conversation.is_idle:
+            connection.quit()
 
     def settle(self, outcome: Outcome) -> None:
         """Take the end of one message."""
@@ -76,6 +80,7 @@ class Lane:
     def closed(self, connection: Connection) -> None:
         """Take note that a connection is gone."""
         self.pool.closed(connection)
+        self._leaving.discard(connection)
         self._sender.closed()
 
     def permits(self, message: Message) -> bool:
@@ -104,6 +109,11 @@ class Lane:
     def is_ready(self) -> bool:
         """Whether a connection waits for mails."""
         return bool(self.pool.connections) and not self.is_off
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing of it is left, after it was retired."""
+        return self.is_retired and self.pool.is_empty and not self.breaker.count
 
     @property
     def has_rested(self) -> bool:
@@ -171,7 +181,7 @@ class Lane:
     # --- what changes while it runs ---------------------------------------------------------
 
     def tend(self, wanted: int) -> None:
-        """Open the connections that are missing for `wanted` mails."""
+        """Open the connections that are missing for `wanted` mails, and use those there are."""
         if self.accepted_mails:
             self.pool.widen()
         if self.is_broken and self.has_rested:
@@ -179,6 +189,8 @@ class Lane:
             self.pool.revive()
         self.look()
         self.pool.tend(wanted=0 if self.is_off else wanted)
+        if not self.is_off:
+            self._pump_idle()
 
     def refresh(self, server: Server, providers: Mapping[str, Limits]) -> None:
         """Take note of what the tables say now."""
@@ -209,7 +221,9 @@ class Lane:
     @property
     def trouble_to_tell(self) -> str:
         """A trouble of its own that no pause stands for yet."""
-        return "" if self.is_broken else self.breaker.reason or self.pool.trouble
+        if self.is_broken or self.is_retired:
+            return ""
+        return self.breaker.reason or self.pool.trouble
 
     def rest(self) -> None:
         """Take note that a pause was begun for its trouble."""
@@ -234,13 +248,26 @@ class Lane:
         for connection in list(self.pool.connections):
             connection.pump([])
 
-    def trim(self) -> None:
-        """Close idle connections that are too many."""
+    def _pump_idle(self) -> None:
+        """Let those ask again that found nothing, since the other servers' state has changed."""
         for connection in list(self.pool.connections):
-            if len(self.pool.connections) <= self.pool.limit and not self.is_retired:
-                return
+            if connection.conversation.is_idle:
+                connection.pump([])
+
+    def trim(self) -> None:
+        """Close connections that are too many: idle ones now, others after their present mails."""
+        limit = 0 if self.is_retired else self.pool.limit
+        surplus = max(0, len(self.pool.connections) - limit)
+        chosen = sorted(self.pool.connections, key=self._goes_late)[:surplus]
+        self._leaving = set(chosen)
+        for connection in chosen:
             if connection.conversation.is_idle:
                 connection.quit()
+
+    def _goes_late(self, connection: Connection) -> tuple[bool, bool, bool]:
+        conversation = connection.conversation
+        is_leaving = connection in self._leaving
+        return not conversation.ended, not conversation.is_idle, not is_leaving
 
     def retire(self) -> None:
         """Begin nothing new; what is under way comes to its end."""

@@ -46,6 +46,7 @@ class Outside:
         self._aside = Database()  # for looks that must not wait for what is being recorded
         self._run_id = uuid.uuid4().hex
         self._lanes: dict[int, Lane] = {}
+        self._leaving: list[Lane] = []  # of servers no longer in use; their last mails are out
         self._publisher = Publisher(settings.REDIS_URL)
         self._directory: providers.Directory | None = None
         self._next = 0.0
@@ -66,6 +67,10 @@ class Outside:
         domain = email.rpartition("@")[2].lower()
         return self._directory.group(domain) if self._directory else domain
 
+    @property
+    def _all(self) -> list[Lane]:
+        return [*self._lanes.values(), *self._leaving]
+
     # --- reading ---------------------------------------------------------------------------
 
     async def refresh(self, queues: Iterable[Queue]) -> list[Lane]:
@@ -81,7 +86,7 @@ class Outside:
             await self._lease(lane)
         await self._take_paces(queues)
         await self._tell(queues)
-        return list(self._lanes.values())
+        return self._all
 
     async def newly_due(self, queues: Iterable[Queue], only: list[int]) -> list[Queue]:
         """Return the campaigns that have become due, their content compiled."""
@@ -125,16 +130,21 @@ class Outside:
         rows = {server.id: server for server in found.servers}
         for server_id, lane in list(self._lanes.items()):
             server = rows.get(server_id)
-            if server is None or server.endpoint != lane.server.endpoint:
-                lane.retire()
-            if server is not None and not lane.is_retired:
+            if server is not None and server.endpoint == lane.server.endpoint:
                 lane.refresh(server, found.providers)
-            if lane.is_retired and not lane.pool.connections:
-                del self._lanes[server_id]
+            else:
+                lane.retire()
+                self._leaving.append(self._lanes.pop(server_id))
+        for lane in [lane for lane in self._leaving if lane.is_gone]:
+            self._leaving.remove(lane)
+            if lane.server.id not in self._lanes:
+                await self._lease(lane)
         for server in found.servers:
             if server.id not in self._lanes:
                 limit = min(settings.SEND_CONNECTIONS, server.connections or 10_000)
                 lane = Lane(server, self._name, self._sender, self._gates, limit)
+                # It has nothing to make up for: the others would wait for it.
+                lane.served = min((each.served for each in self._lanes.values()), default=0.0)
                 lane.refresh(server, found.providers)
                 # In case that Redis has forgotten what went to it today.
                 lane.gate.used = await self._db.do(partial(current.used, server_id=server.id))
@@ -163,10 +173,15 @@ class Outside:
         if limit is None:
             return
         wanted = 0 if lane.is_retired else min(settings.SEND_CONNECTIONS, limit)
+        leaving = [each for each in self._leaving if each.server.id == lane.server.id]
+        of_before = sum(len(each.pool.connections) for each in leaving)
+        holding = len(lane.pool.connections) + of_before
+        key = f"server:{lane.server.id}"
         try:
-            lane.pool.limit = await self._gates.buckets.connections(
-                f"server:{lane.server.id}", self._run_id, wanted, limit, len(lane.pool.connections)
+            granted = await self._gates.buckets.connections(
+                key, self._run_id, wanted, limit, holding
             )
+            lane.pool.limit = max(0, granted - of_before)
         except PaceUnknown:
             # What we have stays; Redis forgets us when it is away for long, and so do the others.
             lane.pool.limit = max(1, len(lane.pool.connections))
@@ -178,6 +193,8 @@ class Outside:
         """Open what connections are missing. Returns refusals that mean something else now."""
         freed: deque[Outcome] = deque()
         lane.tend(wanted)
+        if lane.is_retired:
+            freed.extend(lane.breaker.take())
         server = lane.server
         for stop in lane.breaker.take_stops():
             freed.extend(stop.held)
@@ -197,7 +214,7 @@ class Outside:
 
     async def _tell(self, queues: Iterable[Queue]) -> None:
         await self._publisher.publish({queue.campaign_id: queue.take_news() for queue in queues})
-        for lane in self._lanes.values():
+        for lane in self._all:
             counts = lane.take_counts()
             for group in lane.ended:
                 await self._db.do(partial(pauses.end, server_id=lane.server.id, provider=group))
@@ -213,7 +230,7 @@ class Outside:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self._tell(queues)
-            for lane in self._lanes.values():
+            for lane in self._all:
                 await lane.pool.close()
                 lane.retire()
                 await self._lease(lane)

@@ -1,6 +1,7 @@
 """The connections of one run: opened as they are needed, watched, and closed."""
 
 import asyncio
+from math import inf
 
 from newsletter.sending import connection
 from newsletter.sending.connection import Connection, Owner, Unreachable
@@ -24,21 +25,27 @@ class Pool:
         self._name = name
         self._owner = owner
         self.limit = limit
-        self._allowed = 1
+        self._allowed: float = 1  # as far as the server is known
         self._fruitless = 0
         self._opening: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no connection is open, or about to be."""
+        return not (self.connections or self._opening)
 
     def widen(self) -> None:
         """Take note that the server works: all connections may be opened."""
         self._fruitless = 0
         if self._allowed == 1:
-            self._allowed = self.limit
+            self._allowed = inf
 
     def tend(self, *, wanted: int) -> None:
         """Open what is missing for `wanted` mails that wait, and look for servers that hang."""
         for open_connection in list(self.connections):
             open_connection.check_patience()
-        missing = min(self._allowed, self.limit) - len(self.connections) - len(self._opening)
+        most = int(min(self._allowed, self.limit))
+        missing = most - len(self.connections) - len(self._opening)
         for _ in range(min(missing, wanted) if not self.trouble else 0):
             task = asyncio.create_task(self._open())
             self._opening.add(task)
