@@ -1,12 +1,13 @@
 """What protects people: the suppression list, and the ledger of consent."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -97,13 +98,9 @@ class SuppressionAdmin(Listing):
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
         """Find the one suppression of a whole address."""
-        if not search_term.strip():
-            return queryset, False
-        try:
-            key = addresses.parse(search_term).key
-        except addresses.BadAddress:
-            return queryset.none(), False
-        return queryset.filter(email_hash=suppression.email_hash(key)), False
+        return _by_address(
+            queryset, search_term, lambda key: Q(email_hash=suppression.email_hash(key))
+        )
 
     def get_fields(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
         """Ask for the address when adding, show the rest later."""
@@ -156,14 +153,10 @@ class ConsentRecordAdmin(ReadOnly):
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
         """Find the lines of one person, by their whole address."""
-        if not search_term.strip():
-            return queryset, False
-        try:
-            key = addresses.parse(search_term).key
-        except addresses.BadAddress:
-            return queryset.none(), False
-        people = Subscriber.objects.filter(email_key=key).values("id")
-        return queryset.filter(subscriber_id__in=people), False
+        people = Subscriber.objects.values("id")
+        return _by_address(
+            queryset, search_term, lambda key: Q(subscriber_id__in=people.filter(email_key=key))
+        )
 
     @admin.display(description="Because of")
     def campaign(self, record: ConsentRecord) -> SafeString | str:
@@ -207,3 +200,16 @@ class ConsentRecordAdmin(ReadOnly):
             return f"Erased (no. {record.subscriber_id})"
         url = reverse("admin:subscribers_subscriber_change", args=[record.subscriber_id])
         return format_html('<a class="bs-text-link" href="{}">{}</a>', url, record.email)
+
+
+def _by_address(
+    queryset: QuerySet[Any], search_term: str, about: Callable[[str], Q]
+) -> tuple[QuerySet[Any], bool]:
+    """Return the rows about one person, by their whole address; an empty search shows all."""
+    if not search_term.strip():
+        return queryset, False
+    try:
+        key = addresses.parse(search_term).key
+    except addresses.BadAddress:
+        return queryset.none(), False
+    return queryset.filter(about(key)), False
