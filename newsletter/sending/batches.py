@@ -100,7 +100,8 @@ async def claim(db: Connection, campaign_id: int, run: int) -> Claim | None:
     """Take a batch that nobody holds, for the run with this number.
 
     None when there is none, or the campaign is not running. A batch whose worker died is taken
-    over: who was being handed over at that moment is in doubt, the others are ours. A batch that ended badly ATTEMPTS times is set aside.
+    over: who was being handed over at that moment is in doubt, the others are ours. A batch that
+    ended badly ATTEMPTS times is set aside.
     """
     while True:
         async with db.transaction():

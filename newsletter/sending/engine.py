@@ -11,10 +11,9 @@ opens connections, and ends the run. Campaigns take turns mail by mail, so they 
 
 import asyncio
 import logging
-import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -23,9 +22,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from newsletter.composing import RenderError
-from newsletter.sending import batches, recording, refusals, sharing, waiting
+from newsletter.sending import refusals, sharing, waiting
+from newsletter.sending.books import Books
 from newsletter.sending.connection import Connection
-from newsletter.sending.database import Connection as DatabaseConnection
 from newsletter.sending.database import Database
 from newsletter.sending.gates import Gates
 from newsletter.sending.holding import Hold, Job, Row
@@ -33,7 +32,6 @@ from newsletter.sending.journal import Journal
 from newsletter.sending.lane import Lane
 from newsletter.sending.outside import Outside
 from newsletter.sending.queue import Queue
-from newsletter.sending.recording import Claim
 from newsletter.sending.refusals import Cause, Refusal
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.smtp import Outcome
@@ -75,17 +73,15 @@ class Engine:
         """`name`: what we call ourselves to mail servers."""
         self._shift = shift
         self._result = Result()
-        self._holds: list[Hold] = []
-        self._journal = Journal(self._noted, self._holds)
         self._db = Database()
         self._gates = Gates(settings.REDIS_URL, self._feed_idle)
         self._outside = Outside(name, self, self._gates, self._db)
+        self._books = Books(self._db, self._outside.group)
+        self._journal = Journal(self._noted, self._books.holds)
         self._lanes: list[Lane] = []
         self._queues: deque[Queue] = deque()
         self._enough = settings.SEND_BATCH_SIZE  # mails in memory that need no further claim
         self._wake = asyncio.Event()
-        self._number = secrets.randbits(62)  # of this run, in the batches that it claims
-        self._breaks = 0  # of the database's connection, of which claims have heard
         self._has_starved = False  # some server that may not run ahead of the others
         self._is_stopped = False
         self._stop_at = float("inf")  # when what is still on the wire is given up
@@ -236,11 +232,11 @@ class Engine:
             hold.noted(jobs, row)
         if row is None or (jobs and not may_go):
             # Taken over, paused or cancelled.
-            self._stop_queue(hold.queue, grace=SHUTDOWN_GRACE)
+            self._stop_queue(hold.queue)
         if hold.is_over:
             self._wake.set()
         if left and may_go:
-            doubtful = [job for job in jobs if job.subscriber_id in left and not job.is_cleared]
+            doubtful = [job for job in jobs if job.subscriber_id in left]
             self._outside.look_again(hold.queue, doubtful, self._cleared)
             jobs = [job for job in jobs if job not in doubtful]
         for job in jobs:
@@ -255,10 +251,15 @@ class Engine:
         else:
             connection.pump(connection.conversation.withdraw(job))
 
-    def _cleared(self, jobs: list[Job], gone: dict[int, str]) -> None:
-        """Let those go who may be written to, and skip those who have left since the claim."""
+    def _cleared(self, jobs: list[Job], gone: dict[int, str] | None) -> None:
+        """Let those go who may be written to, and skip those who have left since the claim.
+
+        When nobody knows (None), they stay pending.
+        """
         for job in jobs:
-            job.is_cleared = True
+            if gone is None:
+                self._answer(job, False)
+                continue
             job.skip = gone.get(job.subscriber_id, "")
             if job.skip and job.connection is None and job.end is None:
                 job.hold.queue.remove({job})
@@ -316,7 +317,7 @@ class Engine:
             return
         if reason := queue.why_it_waits(timezone.now(), self._now):
             queue.waiting, queue.retry_after = reason
-            self._stop_queue(queue, grace=RUN_GRACE)
+            self._stop_queue(queue)
             return
         for job, delay in queue.give_back(self._now, most=10 * self._enough):
             job.hold.returned(job, delay)
@@ -326,13 +327,12 @@ class Engine:
         self._is_stopped = True
         self._stop_at = min(self._stop_at, time.monotonic() + grace)
         for queue in self._queues:
-            self._stop_queue(queue, grace)
+            self._stop_queue(queue)
 
-    def _stop_queue(self, queue: Queue, grace: float) -> None:
+    def _stop_queue(self, queue: Queue) -> None:
         if queue.is_stopped:
             return
         queue.is_stopped = True
-        queue.stop_at = time.monotonic() + grace
         for job in queue.empty():
             job.hold.returned(job)
         self._wake.set()
@@ -341,47 +341,18 @@ class Engine:
         """Settle the refusals that were held back, when nothing is to come to judge them by."""
         held = sum(lane.breaker.count for lane in self._lanes)
         is_last = all(queue.is_stopped or queue.has_claimed_all for queue in self._queues)
-        if held and is_last and sum(hold.open for hold in self._holds) == held:
+        if held and is_last and sum(hold.open for hold in self._books.holds) == held:
             for lane in self._lanes:
                 for refused in lane.breaker.take():
                     self._end(lane, refused, _classified(refused))
 
     async def _record(self) -> None:
-        now = time.monotonic()
-        for hold in list(self._holds):
-            if hold.is_over:
-                await self._store(hold, partial(recording.close, delay=hold.delay))
-                self._let_go(hold)
-            elif hold.is_due(now):
-                if await self._store(hold, recording.record):
-                    hold.renewed(now)
-                else:
-                    self._lose(hold)
+        for hold in await self._books.record():
+            for lane in self._lanes:
+                lane.breaker.forget(partial(_is_of, hold))
+            self._books.lose(hold)
         for queue in [queue for queue in self._queues if queue.is_over]:
             await self._leave(queue)
-
-    async def _store(self, hold: Hold, work: Callable[..., Awaitable[bool]]) -> bool:
-        """Store what is known of a batch. Returns whether it is still ours."""
-        record = hold.take_record()
-        try:
-            return await self._db.do(partial(work, claim=hold.claim, record=record))
-        except BaseException:
-            hold.put_back(record)
-            raise
-
-    def _lose(self, hold: Hold) -> None:
-        """Another worker has this batch now: forget everything about it."""
-        hold.is_lost = True
-        hold.queue.remove(set(hold.jobs))
-        for lane in self._lanes:
-            lane.breaker.forget(lambda refused: cast("Job", refused.message).hold is hold)
-        self._let_go(hold)
-
-    def _let_go(self, hold: Hold) -> None:
-        self._holds.remove(hold)
-        hold.queue.holds.remove(hold)
-        # Each of them names the hold: mails would stay in memory until the collector comes by.
-        hold.jobs.clear()
 
     async def _leave(self, queue: Queue) -> None:
         """Be done with a campaign for now."""
@@ -406,9 +377,9 @@ class Engine:
         if not self._outside.is_due():
             return
         self._lanes = await self._outside.refresh(self._queues)
-        for queue in self._queues:
+        for queue in list(self._queues):
             if not queue.is_running:
-                self._stop_queue(queue, grace=SHUTDOWN_GRACE)
+                self._stop_queue(queue)
             else:
                 await self._say_that_it_moves(queue)
         if not self._is_stopped:
@@ -418,40 +389,9 @@ class Engine:
         """Claim one more batch for each campaign before the connections run out of mail."""
         for queue in list(self._queues):
             if queue.wants_more(self._enough) and any(lane.is_ready for lane in queue.lanes):
-                await self._claim_for(queue)
-
-    async def _claim_for(self, queue: Queue) -> None:
-        begun = time.monotonic()
-        claim = await self._db.do(partial(self._claim_batch, queue.campaign_id))
-        if claim is None:
-            queue.has_claimed_all = True
-            self._wake.set()
-            return
-        hold = Hold(claim, settings.SEND_LEASE, queue)
-        hold.renewed(begun)
-        # Kept before its people are known: whatever happens now, it is given back.
-        self._holds.append(hold)
-        queue.holds.append(hold)
-        lists = queue.content.list_ids
-        for who in await self._db.do(partial(batches.recipients, claim=claim, list_ids=lists)):
-            job = hold.add(who, self._outside.group(who.person.email))
-            if who.skip:
-                hold.skipped(job, who.skip)
-            elif queue.is_stopped:
-                hold.returned(job)
-            else:
-                queue.ready.append(job)
-        self._wake.set()
-        self._feed_idle()
-
-    async def _claim_batch(self, campaign_id: int, db: DatabaseConnection) -> Claim | None:
-        if self._db.breaks != self._breaks:
-            # A claim may have been made of which the broken connection told us nothing.
-            known = [hold.claim.batch_id for hold in self._holds]
-            if own := await batches.find_own(db, campaign_id, self._number, known):
-                return own
-            self._breaks = self._db.breaks
-        return await batches.claim(db, campaign_id, self._number)
+                await self._books.claim(queue)
+                self._wake.set()
+                self._feed_idle()
 
     def _feed_idle(self) -> None:
         for lane in self._lanes:
@@ -465,19 +405,21 @@ class Engine:
         self._stop(0)
         if journal is not None:
             await asyncio.wait([journal], timeout=GOODBYE)
-        if self._holds:
+        if self._books.holds:
             for lane in self._lanes:
                 lane.pool.abort("The worker stumbled before the mail server answered.")
             self._let_refusals_count()
         self._result.sent += sum(queue.sent for queue in self._queues)
         try:
-            stumbled = partial(recording.close, delay=RETURN_DELAY, is_orderly=False)
-            for hold in self._holds:
-                await self._store(hold, stumbled)
+            await self._books.give_back(RETURN_DELAY)
         finally:
             await self._outside.close(self._queues)
             await self._gates.close()
             await self._db.close()
+
+
+def _is_of(hold: Hold, outcome: Outcome) -> bool:
+    return cast("Job", outcome.message).hold is hold
 
 
 def _classified(outcome: Outcome) -> Refusal:

@@ -43,7 +43,6 @@ class Job(Message):
         "end",
         "group",
         "hold",
-        "is_cleared",
         "person",
         "row",
         "skip",
@@ -62,7 +61,6 @@ class Job(Message):
         self.row: Row | None = None
         self.end: Verdict | None = None  # set once, when this claim is done with it
         self.skip = ""  # why it is not to be sent after all
-        self.is_cleared = False  # was looked at again after somebody had left
         self.connection: Connection | None = None
 
     def begin(self, connection: "Connection") -> None:

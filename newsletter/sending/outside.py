@@ -100,16 +100,28 @@ class Outside:
         return found
 
     def look_again(
-        self, queue: Queue, jobs: list[Job], answer: Callable[[list[Job], dict[int, str]], None]
+        self,
+        queue: Queue,
+        jobs: list[Job],
+        answer: Callable[[list[Job], dict[int, str] | None], None],
     ) -> None:
-        """Ask whether people may still be written to, who changed something just now."""
+        """Ask whether people may still be written to, who changed something just now.
+
+        `answer` gets those who may not, with the reasons; None when nobody can tell.
+        """
 
         async def ask() -> None:
             people = [job.subscriber_id for job in jobs]
             check = partial(
                 batches.no_longer_allowed, people=people, list_ids=queue.content.list_ids
             )
-            answer(jobs, await self._aside.do(check))
+            try:
+                gone = await self._aside.do(check)
+            except Exception:
+                logger.exception("nobody knows whether some people may still be written to")
+                answer(jobs, None)
+                raise
+            answer(jobs, gone)
 
         task = asyncio.create_task(ask())
         self._tasks.add(task)

@@ -36,7 +36,6 @@ class Queue:
         self.held: dict[str, deque[Job]] = {}  # by provider, which no server admitted lately
         self.has_claimed_all = False
         self.is_stopped = False
-        self.stop_at = inf  # when what is still on the wire is given up
         self.waiting = ""  # why it had to stop
         self.waits_as_wanted = False  # for its own window or limit
         self.retry_after: float | None = None  # seconds; None: as waiting.py sees fit

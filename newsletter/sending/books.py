@@ -1,0 +1,98 @@
+"""The batches of one run: claimed, recorded as outcomes come, and let go."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from django.conf import settings
+
+from newsletter.sending import batches, recording
+from newsletter.sending.database import Connection, Database
+from newsletter.sending.holding import Hold
+from newsletter.sending.queue import Queue
+from newsletter.sending.recording import Claim
+
+
+class Books:
+    """What a run holds of the tables. Not to be used by two coroutines at a time."""
+
+    def __init__(self, db: Database, group: Callable[[str], str]) -> None:
+        """`group` says to which mailbox provider an address belongs."""
+        self.holds: list[Hold] = []
+        self._db = db
+        self._group = group
+        self._number = secrets.randbits(62)  # of this run, in the batches that it claims
+        self._breaks = 0  # of the database's connection, of which claims have heard
+
+    async def claim(self, queue: Queue) -> None:
+        """Claim one more batch of a campaign; its mails go into the queue."""
+        begun = time.monotonic()
+        claim = await self._db.do(partial(self._claim, queue.campaign_id))
+        if claim is None:
+            queue.has_claimed_all = True
+            return
+        hold = Hold(claim, settings.SEND_LEASE, queue)
+        hold.renewed(begun)
+        # Kept before its people are known: whatever happens now, it is given back.
+        self.holds.append(hold)
+        queue.holds.append(hold)
+        lists = queue.content.list_ids
+        for who in await self._db.do(partial(batches.recipients, claim=claim, list_ids=lists)):
+            job = hold.add(who, self._group(who.person.email))
+            if who.skip:
+                hold.skipped(job, who.skip)
+            elif queue.is_stopped:
+                hold.returned(job)
+            else:
+                queue.ready.append(job)
+
+    async def record(self) -> list[Hold]:
+        """Store what is known, let go of what is over. Returns batches that are not ours now."""
+        now, lost = time.monotonic(), []
+        for hold in list(self.holds):
+            if hold.is_over:
+                await self._store(hold, partial(recording.close, delay=hold.delay))
+                self._let_go(hold)
+            elif hold.is_due(now):
+                if await self._store(hold, recording.record):
+                    hold.renewed(now)
+                else:
+                    lost.append(hold)
+        return lost
+
+    def lose(self, hold: Hold) -> None:
+        """Forget a batch that another worker has now."""
+        hold.is_lost = True
+        hold.queue.remove(set(hold.jobs))
+        self._let_go(hold)
+
+    async def give_back(self, delay: float) -> None:
+        """Give all batches back because the run stumbled, to be claimed after `delay` seconds."""
+        stumbled = partial(recording.close, delay=delay, is_orderly=False)
+        for hold in self.holds:
+            await self._store(hold, stumbled)
+
+    async def _claim(self, campaign_id: int, db: Connection) -> Claim | None:
+        if self._db.breaks != self._breaks:
+            # A claim may have been made of which the broken connection told us nothing.
+            known = [hold.claim.batch_id for hold in self.holds]
+            if own := await batches.find_own(db, campaign_id, self._number, known):
+                return own
+            self._breaks = self._db.breaks
+        return await batches.claim(db, campaign_id, self._number)
+
+    async def _store(self, hold: Hold, work: Callable[..., Awaitable[bool]]) -> bool:
+        """Store what is known of a batch. Returns whether it is still ours."""
+        record = hold.take_record()
+        try:
+            return await self._db.do(partial(work, claim=hold.claim, record=record))
+        except BaseException:
+            hold.put_back(record)
+            raise
+
+    def _let_go(self, hold: Hold) -> None:
+        self.holds.remove(hold)
+        hold.queue.holds.remove(hold)
+        # Each of them names the hold: mails would stay in memory until the collector comes by.
+        hold.jobs.clear()
