@@ -17,16 +17,18 @@ from newsletter.sending.recording import Claim
 class Books:
     """What a run holds of the tables. Not to be used by two coroutines at a time."""
 
-    def __init__(self, db: Database, group: Callable[[str], str]) -> None:
-        """`group` says to which mailbox provider an address belongs."""
+    def __init__(self, db: Database) -> None:
+        """Begin with nothing."""
         self.holds: list[Hold] = []
         self._db = db
-        self._group = group
         self._number = secrets.randbits(62)  # of this run, in the batches that it claims
         self._breaks = 0  # of the database's connection, of which claims have heard
 
-    async def claim(self, queue: Queue) -> None:
-        """Claim one more batch of a campaign; its mails go into the queue."""
+    async def claim(self, queue: Queue, group: Callable[[str], str]) -> None:
+        """Claim one more batch of a campaign; its mails go into the queue.
+
+        `group` says to which mailbox provider an address belongs.
+        """
         begun = time.monotonic()
         claim = await self._db.do(partial(self._claim, queue.campaign_id))
         if claim is None:
@@ -39,7 +41,7 @@ class Books:
         queue.holds.append(hold)
         lists = queue.content.list_ids
         for who in await self._db.do(partial(batches.recipients, claim=claim, list_ids=lists)):
-            job = hold.add(who, self._group(who.person.email))
+            job = hold.add(who, group(who.person.email))
             if who.skip:
                 hold.skipped(job, who.skip)
             elif queue.is_stopped:
