@@ -2,7 +2,9 @@
 
 A run
     run             one run, for whoever is not asynchronous; mails that no campaign records
-    engine          all campaigns that are due, over all servers: claims, feeds, settles, records
+    engine          all campaigns that are due, over all servers: what takes time, in turn
+    desk            where mails are handed out to connections, and where their ends come in
+    books           the batches of a run: claimed, recorded, let go
     outside         what a run reads of the world about once a second, and what it tells the world
     queue           the mails of one campaign that were claimed and are on no connection
     lane            one sending server inside a run: connections, limits, troubles
