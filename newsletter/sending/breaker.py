@@ -9,10 +9,11 @@ and with it the campaign, visibly. Nothing is dropped. How many it takes depends
 - about the recipients (ADDRESS, MAILBOX): MOST_IN_A_ROW, since a few old addresses in a row are
   nothing unusual, but a relay gone mad must not have a whole list suppressed;
 - POLICY, or "later", of one mailbox provider: POLICY_IN_A_ROW or DEFERRALS_IN_A_ROW without a mail
-  that this provider took, and only mail to this provider is to rest.
+  that this provider took, and only mail to this provider is to rest. What it said, and goes on to
+  say of mails that were under way, is then no sign against the server.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -64,9 +65,10 @@ class Breaker:
         self._held: list[Outcome] = []  # until the server takes any mail
         self._waiting: deque[_Held] = deque()  # until their provider takes one, oldest first
         self._rows: dict[str, _Row] = {}
+        self._stopped: set[str] = set()  # providers that took nothing since their stop
         self._stops: list[Stop] = []
-        self._about_us = 0
-        self._all = 0
+        self._about_us: Counter[str] = Counter()  # by provider
+        self._all: Counter[str] = Counter()
         self._accepted = 0
         self._is_calm = True  # nothing is counted or held: the usual case, at no cost
         self.reason = ""  # why it opened; empty while it is closed
@@ -95,7 +97,8 @@ class Breaker:
             self._held.append(outcome)
         else:
             self.refusal = f"The mail server refuses our mail: {reply.without_addresses}"
-        self._count(outcome, refusal)
+        if not (is_the_providers and group in self._stopped):
+            self._count(group, outcome, refusal)
         if is_the_providers and not self.reason:
             self._count_for(group, outcome, refusal)
         return is_held
@@ -105,14 +108,16 @@ class Breaker:
         self._accepted += 1
         if self._is_calm:
             return _NONE
-        self._about_us = self._all = 0
+        self._about_us.clear()
+        self._all.clear()
+        self._stopped.discard(group)
         self.refusal = ""
         released, self._held = self._held, []
         if self._rows.pop(group, None) and self._waiting:
             released += self._take_waiting(group)
         while self._waiting and self._waiting[0].until <= self._accepted:
             released.append(self._waiting.popleft().outcome)
-        self._is_calm = not (self._rows or self._waiting)
+        self._is_calm = not (self._rows or self._waiting or self._stopped)
         return released
 
     def take_stops(self) -> list[Stop]:
@@ -139,14 +144,14 @@ class Breaker:
             return False  # it knew of no recipient
         return refusal.cause is Cause.POLICY or not refusal.is_final
 
-    def _count(self, outcome: Outcome, refusal: Refusal) -> None:
+    def _count(self, group: str, outcome: Outcome, refusal: Refusal) -> None:
         is_about_us = refusal.cause not in _ABOUT_THE_RECIPIENT
-        self._all += 1
-        self._about_us += is_about_us or outcome.verdict is Verdict.RETURNED
+        self._all[group] += 1
+        self._about_us[group] += is_about_us or outcome.verdict is Verdict.RETURNED
         said = outcome.reply.without_addresses
-        if self._about_us >= IN_A_ROW:
+        if self._about_us.total() >= IN_A_ROW:
             self.reason = f"The mail server refuses everybody: {said}"
-        elif self._all >= MOST_IN_A_ROW:
+        elif self._all.total() >= MOST_IN_A_ROW:
             self.reason = f"The mail server refuses one address after the other: {said}"
         self.cause = "policy" if refusal.cause is Cause.POLICY else "trouble"
 
@@ -156,7 +161,8 @@ class Breaker:
         row.deferrals += not refusal.is_final
         is_policy = row.policy >= POLICY_IN_A_ROW
         if is_policy or row.deferrals >= DEFERRALS_IN_A_ROW:
-            del self._rows[group]
+            del self._rows[group], self._about_us[group], self._all[group]
+            self._stopped.add(group)
             said = outcome.reply.without_addresses
             held = self._take_waiting(group)
             self._stops.append(Stop(group, "policy" if is_policy else "deferrals", said, held))

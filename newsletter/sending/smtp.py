@@ -289,6 +289,7 @@ class Conversation:
         if self._present is not None and last.code == 421:
             self._outcomes.append(Outcome(self._present, Verdict.RETURNED, last, Stage.BODY))
             self._present = None
+            self.answered += 1  # it may be about this mail alone
         raise Ended(f"the mail server ended the conversation: {last.without_addresses}")
 
     def _body_answered(self, code: int, lines: list[bytes]) -> None:
