@@ -8,6 +8,7 @@ from newsletter.sending.replies import Reply
 from subscribers import addresses
 
 LONGEST_ENVID = 100  # characters (RFC 3461, 4.4)
+LONGEST_ORCPT = 500  # characters (RFC 3461, 4.2)
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _DOT = re.compile(rb"(\A|\n)\.")
@@ -69,8 +70,7 @@ def commands(mail: Mail, can: Capabilities) -> tuple[bytes, bytes] | Reply:
     return (
         b"MAIL FROM:<%b>%b RET=HDRS ENVID=%b\r\n"
         % (sender.encode(), options.encode(), _envelope_id(mail.message_id)),
-        b"RCPT TO:<%b> NOTIFY=FAILURE,DELAY ORCPT=%b\r\n"
-        % (recipient.encode(), _original(recipient)),
+        b"RCPT TO:<%b> NOTIFY=FAILURE,DELAY%b\r\n" % (recipient.encode(), _original(recipient)),
     )
 
 
@@ -114,11 +114,16 @@ def _envelope_id(message_id: str) -> bytes:
 
 
 def _original(recipient: str) -> bytes:
-    """Return the recipient for reports, in the form of its kind (RFC 3461, 5.2.1.1; 6533, 3)."""
+    """Return the parameter that names the recipient in reports, in the form of its kind.
+
+    See RFC 3461, 4.2, and 6533, 3. Nothing, for one that would be too long.
+    """
     if recipient.isascii():
-        return b"rfc822;" + _xtext(recipient)
-    text = _NOT_UTF8_XTEXT.sub(lambda match: f"\\x{{{ord(match[0]):02X}}}", recipient)
-    return b"utf-8;" + text.encode()
+        name = b"rfc822;" + _xtext(recipient)
+    else:
+        text = _NOT_UTF8_XTEXT.sub(lambda match: f"\\x{{{ord(match[0]):02X}}}", recipient)
+        name = b"utf-8;" + text.encode()
+    return b" ORCPT=" + name if len(name) <= LONGEST_ORCPT else b""
 
 
 def _xtext(text: str) -> bytes:
