@@ -62,7 +62,7 @@ def test_who_is_in_the_journal_keeps_what_it_says(started, journal, outcome):
     campaign = started(1)
     (person,) = people()
     values = {"subscriber_ids": [], **{name: [person] for name in journal}}
-    Handover.objects.create(batch=Batch.objects.get(), fence=0, **values)
+    Handover.objects.create(batch=Batch.objects.get(), fence=0, turn=1, **values)
 
     erase.erase_subscriber(person)
 
