@@ -184,6 +184,12 @@ class Engine:
                 await self._outside.newly_due(self._desk.queues, self._shift.only)
             )
 
+    async def _take_up_what_is_due(self) -> None:
+        # What was asked for by its id is tried once: it does not wait for its time.
+        only = [one for one in self._shift.only if one not in self._result.waiting]
+        if only or not self._shift.only:
+            self._desk.queues.extend(await self._outside.newly_due(self._desk.queues, only))
+
     async def _claim(self) -> None:
         """Claim one more batch for each campaign before the connections run out of mail."""
         for queue in list(self._desk.queues):
