@@ -9,6 +9,8 @@ from pathlib import Path
 from scripts.run import guarded
 from scripts.supervisor import Supervisor
 
+INTERRUPTED = 130  # what it returns after Ctrl-C
+
 
 def main(arguments: list[str]) -> int:
     """Run `python -m tests.chaos` and return its exit code. What failed stays to be looked at."""
@@ -21,6 +23,6 @@ def main(arguments: list[str]) -> int:
         return supervisor.foreground(command, os.environ)
 
     code = guarded(folder, story)
-    if code == 0:
+    if code in (0, INTERRUPTED):
         shutil.rmtree(folder, ignore_errors=True)
     return code

@@ -3,11 +3,13 @@
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 import django
 from rich.console import Console
@@ -15,6 +17,7 @@ from rich.console import Console
 from tests.chaos import network
 from tests.chaos.stage import Stage
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 BOUND = 600  # seconds, for everything together
 NAMES = ("plain", "tls", "no-pipelining", "closes-after-20")
 OTHERS = ("short", "crashes", "hosts", "leaving", "pause")
@@ -30,8 +33,18 @@ def main(arguments: list[str]) -> int:
     what = " ".join(options.what)
     console.print(f'Seed {options.seed}: again with make chaos ARGS="{what} --seed {options.seed}"')
     console.print(f"Logs and records: {folder}", soft_wrap=True)
-    with ExitStack() as stack:
-        return _run(options, folder, console, stack)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        with ExitStack() as stack:
+            return _run(options, folder, console, stack)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return INTERRUPTED
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:
@@ -43,7 +56,7 @@ def _read(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--within", type=int, default=BOUND, help="seconds for everything")
     parser.add_argument("--folder", type=Path, help="where logs and records go, and stay")
     parser.add_argument("--people", type=int, default=0, help="another size of the campaigns")
-    parser.add_argument("--bound", type=float, default=1.0, help="seconds, for leaving")
+    parser.add_argument("--bound", type=float, default=0.25, help="seconds, for leaving")
     options = parser.parse_args(arguments)
     if unknown := set(options.what) - set(choices):
         parser.error(f"no such trial: {', '.join(sorted(unknown))}")

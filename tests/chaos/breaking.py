@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 
 from newsletter import campaigns
-from newsletter.sending import batches
 from tests.chaos import audience
 from tests.chaos.judge import Verdict
 from tests.chaos.moods import Habits
@@ -32,7 +31,6 @@ class Variant:
     pipelining: bool = True
     mails_per_connection: int = 0
     seconds: float = 0.0  # before each answer of the mail server
-    apart: bool = True  # no crash of PostgreSQL while a killed worker's batches are nobody's
 
 
 @dataclass
@@ -43,6 +41,7 @@ class Trial:
     verdict: Verdict
     done: list[Done]
     seconds: float
+    beside_crashes: int  # kills that fell together with a crash of PostgreSQL
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -66,6 +65,7 @@ class Trial:
         return [
             ("kills of workers", f"{self.kills}", ""),
             ("connections open at these", f"{self.connections}", ""),
+            ("kills that fell together with a crash", f"{self.beside_crashes}", ""),
             ("restarts of PostgreSQL and Redis", f"{len(self.done) - self.kills}", ""),
             ("seconds", f"{self.seconds:.0f}", ""),
         ]
@@ -88,20 +88,25 @@ def run(stage: Stage, variant: Variant, seed: int, within: float, progress: Prog
     with Scene(stage, variant.name, variant.people, habits, variant.tls) as scene:
         for _ in range(variant.workers):
             scene.start_worker()
-        wrecker = Wrecker(stage, scene.workers, scene.sink, seed, apart=variant.apart)
+        wrecker = Wrecker(stage, scene.workers, scene.sink, seed)
         plan = Plan(seed, variant.people, variant.kills, variant.servers)
         campaigns.start(scene.number)
-        is_finished = _send(scene, wrecker, plan, begun + within, progress)
-        wrecker.wind_up()
+        try:
+            is_finished = _send(scene, wrecker, plan, begun + within, progress)
+        finally:
+            wrecker.wind_up()
         if plan.is_left:
             wrecker.problems.append("the campaign was over before everything had broken")
         if not is_finished:
             wrecker.problems.append(scene.unfinished())
         time.sleep(1)  # whoever believes to have mails left shows it now
-    verdict = scene.judged(open_at_kills=sum(done.connections for done in wrecker.done))
-    if not variant.apart:
-        verdict.may_be_in_doubt += verdict.reasons.count(batches.CRASHED)
-    return Trial(variant, verdict, wrecker.done, time.monotonic() - begun, wrecker.problems)
+    kills = [(done.at, done.kind) for done in wrecker.done]
+    verdict = scene.judged(
+        open_at_kills=sum(done.connections for done in wrecker.done),
+        beside_crashes=wrecker.crashes.people(kills),
+    )
+    seconds, beside = time.monotonic() - begun, wrecker.crashes.beside(kills)
+    return Trial(variant, verdict, wrecker.done, seconds, beside, wrecker.problems)
 
 
 def _send(scene: Scene, wrecker: Wrecker, plan: Plan, end: float, progress: Progress) -> bool:
@@ -112,7 +117,7 @@ def _send(scene: Scene, wrecker: Wrecker, plan: Plan, end: float, progress: Prog
         mails = tail.read()
         wrecker.tend()
         trouble = plan.due(mails)
-        if trouble and wrecker.may_happen(trouble):
+        if trouble:
             time.sleep(trouble.wait)
             wrecker.bring_about(trouble)
             plan.happened(tail.read())
@@ -122,6 +127,7 @@ def _send(scene: Scene, wrecker: Wrecker, plan: Plan, end: float, progress: Prog
         progress(mails, "")
         if now - looked_at > STATUS and not wrecker.is_server_away:
             looked_at = now
+            wrecker.crashes.look()
             if audience.status(scene.number) != "running":
                 return audience.status(scene.number) == "finished"
         time.sleep(LOOK)

@@ -22,6 +22,8 @@ class Verdict:
     twice: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
     may_be_in_doubt: int = 0
+    crashed: list[str] = field(default_factory=list)  # in doubt, since the journal was lost too
+    may_be_crashed: int = 0
     cut: int = 0  # connections that the server cut between a body and its answer
     false: list[str] = field(default_factory=list)  # outcomes that the record denies
     rude: int = 0  # things that the server had not offered
@@ -36,19 +38,35 @@ class Verdict:
     def is_good(self) -> bool:
         """Whether everything is as promised."""
         wrong = self.missed or self.twice or self.false or self.rude or self.unbalanced
-        return not wrong and len(self.in_doubt) <= self.may_be_in_doubt
+        is_in_bounds = (
+            len(self.in_doubt) <= self.may_be_in_doubt and len(self.crashed) <= self.may_be_crashed
+        )
+        return is_in_bounds and not wrong
 
     @property
     def reasons(self) -> list[str]:
         """Why each is in doubt, without the name."""
-        return [who.partition(": ")[2] for who in self.in_doubt]
+        return [who.partition(": ")[2] for who in [*self.in_doubt, *self.crashed]]
 
     def __str__(self) -> str:
         balance = "sum balanced" if not self.unbalanced else f"SUM WRONG: {self.unbalanced}"
+        crashed = ""
+        if self.crashed or self.may_be_crashed:
+            both = "where a worker and PostgreSQL were lost together"
+            crashed = f" and {len(self.crashed)} {both} (at most {self.may_be_crashed})"
         return (
             f"missed {len(self.missed)}, twice {len(self.twice)}, "
-            f"in doubt {len(self.in_doubt)} (at most {self.may_be_in_doubt}), {balance}"
+            f"in doubt {len(self.in_doubt)} (at most {self.may_be_in_doubt}){crashed}, {balance}"
         )
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What the troubles of a trial allow."""
+
+    open_at_kills: int = 0  # connections open at each kill, added up
+    beside_crashes: int = 0  # people whose worker and journal were lost together (crashes.py)
+    crashed: str | None = None  # the reason that our tables give for those
 
 
 def judge(
@@ -57,13 +75,13 @@ def judge(
     lines: Iterable[Line],
     sums: Mapping[str, int],
     *,
-    open_at_kills: int,
+    allowed: Allowed,
     may_skip: Collection[str] = (),
 ) -> Verdict:
-    """Compare. `open_at_kills` is the number of connections open at each kill, added up.
+    """Compare.
 
-    In doubt may be two for each of these, and one for each connection that the server itself cut
-    between the beginning of a body and its answer.
+    In doubt may be two for each connection that was open at a kill, and one for each that the
+    server itself cut between the beginning of a body and its answer.
     """
     verdict = Verdict()
     mails: Counter[str] = Counter()
@@ -80,12 +98,19 @@ def judge(
             verdict.cut += 1
         verdict.deferred += line.what == record.DEFERRED
         verdict.rude += line.what == record.RUDE
-    verdict.may_be_in_doubt = 2 * open_at_kills + verdict.cut
+    verdict.may_be_in_doubt = 2 * allowed.open_at_kills + verdict.cut
+    verdict.may_be_crashed = allowed.beside_crashes
     verdict.in_record, verdict.refused = mails.total(), len(refused)
     verdict.twice = sorted(who for who, count in mails.items() if count > 1)
     verdict.false = sorted(f"{who}: not in the audience" for who in mails.keys() - set(audience))
     for who in audience:
-        _one(verdict, who, outcomes.get(who, ("pending", "")), mails[who], refused, may_skip)
+        outcome = outcomes.get(who, ("pending", ""))
+        if outcome[0] == "in_doubt":
+            is_crashed = outcome[1] == allowed.crashed
+            (verdict.crashed if is_crashed else verdict.in_doubt).append(f"{who}: {outcome[1]}")
+            verdict.in_doubt_with_mail += mails[who] > 0
+        else:
+            _one(verdict, who, outcome, mails[who], refused, may_skip)
     verdict.unbalanced = _balance(len(audience), sums, outcomes)
     return verdict
 
@@ -99,10 +124,6 @@ def _one(
     may_skip: Collection[str],
 ) -> None:
     status, reason = outcome
-    if status == "in_doubt":
-        verdict.in_doubt.append(f"{who}: {reason}")
-        verdict.in_doubt_with_mail += mails > 0
-        return
     is_true = {
         "sent": mails > 0,
         "failed": who in refused and not mails,

@@ -16,9 +16,10 @@ from tests.chaos.stage import CONNECTIONS, Stage
 
 WORKERS = 2
 SOON = 2.0  # seconds until a pause or another throttle has to show
-RESUMED = 15.0  # seconds until a resumed campaign has to send again
-BACK = 45.0  # seconds until a campaign has to send again when the mail server is back
+RESUMED = 5.0  # seconds until a resumed campaign has to send again
 AWAY = 20.0  # seconds that the mail server is away
+# A campaign that waits is tried again when it has waited half as long again (sending/waiting.py).
+BACK = 15.0  # seconds until it has to send again when the mail server is back
 SLOWLY = 600  # mails a minute
 WATCH = 6.0  # seconds that a rate is measured
 
@@ -31,11 +32,17 @@ class Measure:
     found: float
     promised: float
     unit: str = "s"
+    least: float = 0.0
 
     @property
     def is_good(self) -> bool:
-        """Whether it is what was promised, or less."""
-        return self.found <= self.promised
+        """Whether it is what was promised."""
+        return self.least <= self.found <= self.promised
+
+    @property
+    def promise(self) -> str:
+        """What was promised, in words."""
+        return f"{self.least:.2f} to {self.promised:.2f}" if self.least else f"{self.promised:.2f}"
 
 
 @dataclass
@@ -43,7 +50,6 @@ class Pausing:
     """What was found."""
 
     measures: list[Measure] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
     problems: list[str] = field(default_factory=list)
 
@@ -57,14 +63,13 @@ class Pausing:
     def summary(self) -> str:
         """All of it in one line."""
         parts = [f"{each.what} {each.found:.2f} {each.unit}" for each in self.measures]
-        return "; ".join([*parts, *self.left_out, f"{self.verdict}"])
+        return "; ".join([*parts, f"{self.verdict}"])
 
     @property
     def facts(self) -> list[tuple[str, str, str]]:
         """What was measured."""
         return [
-            (each.what, f"{each.found:.2f} {each.unit}", f"{each.promised:.2f}")
-            for each in self.measures
+            (each.what, f"{each.found:.2f} {each.unit}", each.promise) for each in self.measures
         ]
 
 
@@ -78,10 +83,7 @@ def run(stage: Stage, people: int, seed: int, within: float, progress: Progress)
         campaigns.start(scene.number)
         scene.wait_for_mails(people // 10, end, progress)
         _pause(scene, found, end, progress)
-        if hasattr(campaigns, "set_pace"):
-            _throttle(scene, found, progress)
-        else:
-            found.left_out.append("throttle: this engine has none")
+        _throttle(scene, found, progress)
         open_connections = _stop_server(scene, found, end, progress)
         scene.wait_for_end(end, progress)
     found.verdict = scene.judged(open_at_kills=open_connections)
@@ -116,8 +118,11 @@ def _throttle(scene: Scene, found: Pausing, progress: Progress) -> None:
     _watch(scene, SOON + WATCH, progress)
     slow = _rate(scene, changed + SOON, changed + SOON + WATCH)
     # What a bucket may hold beside its rate: a second's worth, and a tenth for measuring.
-    promised = SLOWLY / 60 * (1 + 1 / WATCH) * 1.1
-    found.measures.append(Measure("rate under the throttle", slow, promised, "mails/s"))
+    rate = SLOWLY / 60
+    promised = rate * (1 + 1 / WATCH) * 1.1
+    found.measures.append(
+        Measure("rate under the throttle", slow, promised, "mails/s", least=0.8 * rate)
+    )
     campaigns.set_pace(scene.number, throttle=None)
     lifted = time.monotonic()
     _watch(scene, SOON + WATCH, progress)

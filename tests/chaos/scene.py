@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
+from newsletter.sending import batches
 from tests.chaos import audience, certificates
-from tests.chaos.judge import Verdict, judge
+from tests.chaos.judge import Allowed, Verdict, judge
 from tests.chaos.moods import Habits
 from tests.chaos.stage import MailServer, Process, Stage
 
@@ -40,9 +41,13 @@ class Scene:
     def __enter__(self) -> "Scene":
         """Make the people and the campaign, and start the mail server and beat."""
         self.number = audience.make(self.name, self.people)
-        self.sink.start()
-        self.variables["SMTP_URL"] = self.smtp_url("127.0.0.1")
-        self.stage.start_process(f"{self.name}-beat", "beat", **self.variables)
+        try:
+            self.sink.start()
+            self.variables["SMTP_URL"] = self.smtp_url("127.0.0.1")
+            self.stage.start_process(f"{self.name}-beat", "beat", **self.variables)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -83,7 +88,9 @@ class Scene:
         waits = f", waits: {reason}" if reason else ""
         return f"the campaign is {audience.status(self.number)}, not finished{waits}"
 
-    def judged(self, *, open_at_kills: int, may_skip: Collection[str] = ()) -> Verdict:
+    def judged(
+        self, *, open_at_kills: int, beside_crashes: int = 0, may_skip: Collection[str] = ()
+    ) -> Verdict:
         """Compare the mail server's record with the tables, and write down who is in doubt."""
         self.sink.tail.read()
         verdict = judge(
@@ -91,9 +98,9 @@ class Scene:
             audience.again(lambda: audience.outcomes(self.number)),
             self.sink.tail.lines,
             audience.again(lambda: audience.balance(self.number)),
-            open_at_kills=open_at_kills,
+            allowed=Allowed(open_at_kills, beside_crashes, batches.CRASHED),
             may_skip=may_skip,
         )
-        names = "".join(f"{who}\n" for who in verdict.in_doubt)
+        names = "".join(f"{who}\n" for who in [*verdict.in_doubt, *verdict.crashed])
         (self.stage.folder / f"{self.name}.in-doubt").write_text(names)
         return verdict

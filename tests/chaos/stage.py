@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,7 +86,7 @@ class Stage:
         self.folder = folder
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
-        where = place(folder / "servers")
+        self._place = where = place(folder / "servers")
         self.postgres = Postgres(where, self.logs / "postgres.log", hosts)
         self.redis = Redis(where, self.logs / "redis.log", hosts)
         self.processes: list[Process] = []
@@ -125,6 +126,8 @@ class Stage:
             self.redis.kill()
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             self.postgres.crash()
+        # What failed is looked at in logs and records; the data is large, and may be elsewhere.
+        shutil.rmtree(self._place.folder, ignore_errors=True)
 
     def clear(self) -> None:
         """End every process but the servers."""

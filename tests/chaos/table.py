@@ -74,10 +74,18 @@ def _promises(verdict: Verdict) -> list[tuple[str, str, str]]:
         ("missed", f"{len(verdict.missed)}", "0"),
         ("twice", f"{len(verdict.twice)}", "0"),
         ("in doubt", f"{len(verdict.in_doubt)}", f"at most {verdict.may_be_in_doubt}"),
+        *_both_lost(verdict),
         ("said in our tables, denied by the record", f"{len(verdict.false)}", "0"),
         ("done by the client, not offered", f"{verdict.rude}", "0"),
         ("sum", "wrong" if verdict.unbalanced else "balanced", "balanced"),
     ]
+
+
+def _both_lost(verdict: Verdict) -> list[tuple[str, str, str]]:
+    if not (verdict.crashed or verdict.may_be_crashed):
+        return []
+    what = "the same, worker and PostgreSQL lost together"
+    return [(what, f"{len(verdict.crashed)}", f"at most {verdict.may_be_crashed}")]
 
 
 def _facts(verdict: Verdict) -> list[tuple[str, str, str]]:

@@ -3,8 +3,10 @@
 import pytest
 
 from tests.chaos import record
-from tests.chaos.judge import Verdict, judge
+from tests.chaos.crashes import Crashes
+from tests.chaos.judge import Allowed, Verdict, judge
 from tests.chaos.record import Line
+from tests.chaos.trouble import Kind
 
 SUMS = ("audience", "sent", "failed", "skipped", "in_doubt", "pending")
 
@@ -23,7 +25,7 @@ def judged(outcomes: dict[str, str], *lines: Line, kills: int = 0, **wrong: int)
     sums = {**counts, "audience": 3, "pending": 3 - len(outcomes)}
     sums |= {f"{name} rows": counts[name] for name in SUMS}
     named = {who: (status, "a reason") for who, status in outcomes.items()}
-    return judge("abc", named, lines, {**sums, **wrong}, open_at_kills=kills)
+    return judge("abc", named, lines, {**sums, **wrong}, allowed=Allowed(kills))
 
 
 ALL_SENT = {"a": "sent", "b": "sent", "c": "sent"}
@@ -84,6 +86,30 @@ def test_two_may_be_in_doubt_for_each_open_connection(kills, is_good):
 
     assert verdict.may_be_in_doubt == 2 * kills
     assert verdict.is_good == is_good
+
+
+@pytest.mark.parametrize(("people", "is_good"), [(1, False), (2, True)])
+def test_whose_worker_and_journal_were_lost_together_are_counted_apart(people, is_good):
+    named = dict.fromkeys("ab", ("in_doubt", "a crash")) | {"c": ("in_doubt", "a kill")}
+    sums = {"audience": 3, "sent": 0, "failed": 0, "skipped": 0, "in_doubt": 3, "pending": 0}
+    sums |= {f"{name} rows": count for name, count in sums.items()}
+
+    verdict = judge("abc", named, [], sums, allowed=Allowed(1, people, "a crash"))
+
+    assert (len(verdict.in_doubt), verdict.may_be_in_doubt) == (1, 2)
+    assert (len(verdict.crashed), verdict.may_be_crashed) == (2, people)
+    assert verdict.is_good == is_good
+
+
+def test_a_crash_alone_lets_nobody_be_in_doubt():
+    crashes = Crashes("")
+    crashes.most = 500
+
+    crashes.happened(begun=100.0, back=103.0)
+
+    assert crashes.people([(90.0, Kind.KILL_TREE), (110.0, Kind.FREEZE)]) == 0
+    assert crashes.people([(101.0, Kind.TERMINATE)]) == 0
+    assert crashes.people([(99.0, Kind.KILL_TREE), (104.0, Kind.FREEZE)]) == 1_000
 
 
 @pytest.mark.parametrize(

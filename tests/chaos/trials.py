@@ -52,7 +52,7 @@ _VARIANTS = (
     Variant("tls", 15_000, 6, SERVERS, seconds=0.03, tls=True),
     Variant("no-pipelining", 15_000, 6, SERVERS, seconds=0.03, pipelining=False),
     Variant("closes-after-20", 15_000, 6, SERVERS, seconds=0.03, mails_per_connection=20),
-    Variant("crashes", 30_000, 10, (Kind.POSTGRES_CRASH,) * 4, seconds=0.02, apart=False),
+    Variant("crashes", 30_000, 10, (Kind.POSTGRES_CRASH,) * 4, seconds=0.02),
     Variant(
         "short",
         3_000,

@@ -8,15 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.chaos import families
+from tests.chaos.crashes import Crashes
 from tests.chaos.stage import LEASE, STOPS_WITHIN, MailServer, Process, Stage
-from tests.chaos.trouble import KILLS, SERVERS, Kind, Trouble
+from tests.chaos.trouble import SERVERS, Kind, Trouble
 
 FIND_CONNECTED = 3.0  # seconds to look for a worker that is connected
-# A crash of PostgreSQL takes the journal with it. A worker that lives writes it anew; one that is
-# dead, or stopped, at that moment can't, and everybody in its hands is in doubt (docs/sending.md).
-# That is two failures at once, so crashes keep clear of kills, unless a variant wants both.
-TAKEN_OVER = LEASE + 4.0  # seconds after a kill until its batches surely have another worker
-WRITTEN_ANEW = 2.0  # seconds after a crash until the workers surely have the journal again
 
 
 @dataclass(frozen=True)
@@ -32,35 +28,18 @@ class Done:
 class Wrecker:
     """Breaks workers and servers, one misfortune after the other."""
 
-    def __init__(
-        self, stage: Stage, workers: list[Process], sink: MailServer, seed: int, *, apart: bool
-    ) -> None:
+    def __init__(self, stage: Stage, workers: list[Process], sink: MailServer, seed: int) -> None:
         self._stage = stage
         self._workers = workers
         self._sink = sink
         self._random = random.Random(f"wrecker {seed}")
-        self._keeps_apart = apart
-        self._quiet_until = 0.0
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._stopping: dict[Process, float] = {}
         self._frozen: set[Process] = set()
-
         self._threads: dict[str, threading.Thread] = {}
+        self.crashes = Crashes(stage.postgres.url)
         self.problems: list[str] = []
         self.done: list[Done] = []
-
-    def may_happen(self, trouble: Trouble) -> bool:
-        """Whether its time has come, as far as other troubles are concerned."""
-        now = time.monotonic()
-        if not self._keeps_apart:
-            return True
-        if trouble.kind in KILLS:
-            return now >= self._quiet_until
-        if trouble.kind is not Kind.POSTGRES_CRASH:
-            return True
-        last = max((done.at for done in self.done if done.kind in KILLS), default=0.0)
-        is_over = now - last > TAKEN_OVER and not (self._frozen or self._stopping)
-        return is_over and all(worker.is_alive for worker in self._workers)
 
     def bring_about(self, trouble: Trouble) -> None:
         """Let it happen now."""
@@ -131,7 +110,6 @@ class Wrecker:
 
         def go_on() -> None:
             self._frozen.discard(worker)
-
             families.send(pids, signal.SIGCONT)
 
         self._later.append((time.monotonic() + LEASE + trouble.down, go_on))
@@ -185,15 +163,16 @@ class Wrecker:
             self._threads[name].join()
         self._note(trouble.kind, f"away for {trouble.down:.1f} s", 0)
 
-        if trouble.kind is Kind.POSTGRES_CRASH:
-            self._quiet_until = float("inf")
-
         def away() -> None:
+            is_crash = trouble.kind is Kind.POSTGRES_CRASH
+            if is_crash:
+                self.crashes.is_coming()
+            begun = time.monotonic()
             stop()
             time.sleep(trouble.down)
             server.start()
-            if trouble.kind is Kind.POSTGRES_CRASH:
-                self._quiet_until = time.monotonic() + WRITTEN_ANEW
+            if is_crash:
+                self.crashes.happened(begun, time.monotonic())
 
         thread = self._threads[name] = threading.Thread(target=away)
         thread.start()
