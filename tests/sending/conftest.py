@@ -1,5 +1,8 @@
 """A scriptable mail server, and campaigns on their way to it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -57,6 +60,33 @@ def started(transactional_db) -> Callable[..., Campaign]:
         return campaign
 
     return make
+
+
+@pytest.fixture
+def worker(sink, settings):
+    """Start workers as processes; they are gone at the end."""
+    started = []
+
+    def start(campaign: Campaign, *, lease: int = 5, batch_size: int = 30) -> subprocess.Popen:
+        database = settings.DATABASES["default"]
+        address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format_map(
+            {**database, "NAME": connection.settings_dict["NAME"]}
+        )
+        arguments = [str(campaign.pk), sink.url, str(lease), str(batch_size)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.sending.worker", *arguments],
+            env={**os.environ, "DATABASE_URL": address},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def send(campaign: Campaign, seconds: float = 20) -> run.Result:

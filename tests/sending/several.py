@@ -85,8 +85,12 @@ class Going(threading.Thread):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stopping.set()
+        self.stop()
         self.wait()
+
+    def stop(self) -> None:
+        """Ask it to stop, as SIGTERM does."""
+        self._stopping.set()
 
     def wait(self, seconds: float = 20) -> Result:
         """Wait for its end."""

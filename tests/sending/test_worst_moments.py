@@ -5,10 +5,7 @@ body is on the wire, and the one that the journal has for after it.
 """
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,33 +22,6 @@ from tests.sending.conftest import aside, numbers, send
 
 CONNECTIONS = 4
 PEOPLE = 60
-
-
-@pytest.fixture
-def worker(sink, settings):
-    """Start workers as processes; they are gone at the end."""
-    started = []
-
-    def start(campaign: Campaign, *, lease: int = 5, batch_size: int = 30) -> subprocess.Popen:
-        database = settings.DATABASES["default"]
-        address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format_map(
-            {**database, "NAME": connection.settings_dict["NAME"]}
-        )
-        arguments = [str(campaign.pk), sink.url, str(lease), str(batch_size)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.sending.worker", *arguments],
-            env={**os.environ, "DATABASE_URL": address},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def let_leases_end() -> None:

@@ -1,0 +1,185 @@
+"""Who leaves between the claim and their turn, while a run goes on."""
+
+import time
+
+import pytest
+
+from newsletter import campaigns
+from newsletter.models import Batch, Campaign, Handover
+from subscribers import consent, erase
+from subscribers.consent import Origin
+from subscribers.models import ConsentRecord, Departure, Subscriber, Subscription, Suppression
+from tests.factories import make_list
+from tests.sending.conftest import aside, numbers, reasons, send
+from tests.sending.several import Going, crowd, wait_until
+
+BY_HAND = Origin(method=ConsentRecord.Method.ADMIN)
+CONNECTIONS = 4
+PEOPLE = 40
+
+
+def unsubscribe(person: Subscriber) -> None:
+    consent.unsubscribe(person.pk, origin=BY_HAND)
+
+
+def suppress(person: Subscriber) -> None:
+    consent.suppress(person.email_key, Suppression.Reason.MANUAL, origin=BY_HAND)
+
+
+def erase_all(person: Subscriber) -> None:
+    erase.erase(person.pk)
+
+
+@pytest.fixture
+def slow(servers, settings):
+    """A server that is slow enough for a batch to be in hand for a while."""
+    settings.SEND_BATCH_SIZE = PEOPLE
+    sink, _ = servers()
+    sink.seconds = 0.05
+    return sink
+
+
+def everybody_not_mailed(sink) -> list[Subscriber]:
+    return list(Subscriber.objects.exclude(email__in=sink.recipients))
+
+
+@pytest.mark.parametrize("leave", [unsubscribe, suppress, erase_all])
+def test_who_leaves_after_the_claim_and_before_their_turn_is_not_mailed(slow, started, leave):
+    campaign = started(0, lists=[crowd(PEOPLE)])
+
+    with Going(campaign) as going:
+        slow.wait_for(4)
+        people = everybody_not_mailed(slow)
+        left = {}
+        for person in people:
+            leave(person)
+            left[person.email] = time.time()
+        going.wait()
+
+    # Whoever left when the journal had their mail already may get it: two for each connection.
+    late = [mail for mail in slow.mails if mail.at > left.get(mail.recipient, mail.at)]
+    assert len(late) <= 2 * CONNECTIONS
+    assert all(mail.at - left[mail.recipient] < 1 for mail in late)
+    assert slow.doubled == []
+    outcome = numbers(campaign)
+    assert sum(outcome.values()) == PEOPLE
+    assert outcome["skipped"] >= PEOPLE - len(slow.mails) - 2 * CONNECTIONS
+
+
+def test_who_left_and_came_back_is_mailed_once(slow, started):
+    mailing_list = crowd(PEOPLE)
+    campaign = started(0, lists=[mailing_list])
+
+    with Going(campaign) as going:
+        slow.wait_for(4)
+        for person in everybody_not_mailed(slow):
+            unsubscribe(person)
+            consent.subscribe(person.pk, mailing_list, origin=BY_HAND, verified=True)
+        going.wait()
+
+    outcome = numbers(campaign)
+    assert outcome["sent"] + outcome.get("skipped", 0) == PEOPLE
+    # At most those whose turn came in the middle of it.
+    assert outcome.get("skipped", 0) <= 2 * CONNECTIONS
+    assert slow.doubled == []
+    assert Departure.objects.exists()
+
+
+def test_who_left_one_of_the_lists_of_a_campaign_is_mailed(slow, started):
+    mailing_list, other = crowd(PEOPLE), make_list()
+    Subscription.objects.bulk_create(
+        Subscription(subscriber=person, mailing_list=other, status="active")
+        for person in Subscriber.objects.all()
+    )
+    campaign = started(0, lists=[mailing_list, other])
+
+    with Going(campaign) as going:
+        slow.wait_for(4)
+        for person in everybody_not_mailed(slow):
+            consent.unsubscribe(person.pk, [other.pk], origin=BY_HAND)
+        going.wait()
+
+    assert numbers(campaign) == {"sent": PEOPLE}
+    assert slow.doubled == []
+
+
+def test_who_left_other_lists_before_the_start_holds_nobody_up(slow, started):
+    other = make_list()
+    mailing_list = crowd(PEOPLE)
+    for person in Subscriber.objects.all():
+        consent.subscribe(person.pk, other, origin=BY_HAND, verified=True)
+        consent.unsubscribe(person.pk, [other.pk], origin=BY_HAND)
+    campaign = started(0, lists=[mailing_list])
+
+    send(campaign)
+
+    assert numbers(campaign) == {"sent": PEOPLE}
+
+
+def test_an_address_that_one_campaign_finds_wrong_is_not_mailed_by_another(servers, started):
+    """The server says so to the first, while the second has claimed the same people."""
+    sink, _ = servers()
+    sink.seconds = 0.05
+    mailing_list = crowd(20)
+    wrong = set(Subscriber.objects.order_by("email").values_list("email", flat=True)[:3])
+    sink.on_rcpt = lambda who, count: "550 5.1.1 user unknown" if who in wrong else None
+    first, second = started(0, lists=[mailing_list]), started(0, lists=[mailing_list])
+    send(first)
+    sink.on_rcpt = lambda who, count: None
+
+    send(second)
+
+    assert numbers(first) == {"sent": 17, "failed": 3}
+    assert numbers(second) == {"sent": 17, "skipped": 3}
+    assert not wrong & set(sink.recipients)
+
+
+@pytest.mark.parametrize("way", ["stopped", "paused"])
+def test_a_look_that_takes_long_hangs_nobody_up_when_the_run_ends(slow, started, monkeypatch, way):
+    """Their mails are on connections, unreleased, when everything is to stop."""
+    campaign = started(0, lists=[crowd(PEOPLE)])
+    monkeypatch.setattr(
+        "newsletter.sending.batches._NO_LONGER",
+        "SELECT 0::bigint, '' FROM pg_sleep(2) WHERE %(people)s::bigint[] IS NOT NULL "
+        "AND %(lists)s::bigint[] IS NOT NULL "
+        "AND (%(gone)s, %(suppressed)s, %(left)s) IS NOT NULL",
+    )
+
+    with Going(campaign) as going:
+        slow.wait_for(4)
+        for person in everybody_not_mailed(slow):
+            unsubscribe(person)
+        time.sleep(0.5)
+        if way == "paused":
+            campaigns.pause(campaign.pk)
+        else:
+            going.stop()
+        begun = time.monotonic()
+        going.wait()
+
+    assert time.monotonic() - begun < 10
+    wait_until(lambda: slow.open == 0, 3)
+    assert slow.doubled == []
+    assert Handover.objects.count() == 0
+    assert set(Batch.objects.values_list("state", flat=True)) == {"waiting"}
+    outcome = numbers(campaign)
+    assert "in_doubt" not in outcome
+    assert outcome["sent"] == len(slow.mails)
+
+
+def test_a_campaign_some_of_whose_people_leave_comes_to_its_end(slow, started):
+    campaign = started(0, lists=[crowd(PEOPLE)])
+    left = []
+
+    def leave(who: str, count: int) -> None:
+        if not left:
+            person = Subscriber.objects.exclude(email__in=slow.recipients)
+            left.append(aside(lambda: [unsubscribe(each) for each in person[:5]]))
+
+    slow.on_body = leave
+    send(campaign)
+
+    outcome = numbers(campaign)
+    assert outcome["sent"] + outcome.get("skipped", 0) == PEOPLE
+    assert reasons(campaign) <= {"Left the list."}
+    assert campaign.status == Campaign.Status.FINISHED
