@@ -25,7 +25,7 @@ def main() -> int:
         for name in legs:
             say(f"-- {name}")
             try:
-                ratios.append(_measure(name, sizes))
+                ratios.extend(_measure(name, sizes))
             except Incomplete as problem:
                 failures.append(f"{name}: {problem}")
     if ratios:
@@ -49,7 +49,7 @@ def _arguments() -> tuple[list[str], Sizes]:
     return chosen.legs or list(LEGS), sizes
 
 
-def _measure(name: str, sizes: Sizes) -> Ratio:
+def _measure(name: str, sizes: Sizes) -> list[Ratio]:
     # Their modules import models, which can be imported after django.setup only.
     from benchmarks.sending import legs
 
