@@ -14,6 +14,7 @@ from newsletter.sending.smtp import Conversation, Message, Outcome
 TOKEN_PATIENCE = 30  # seconds for an access token
 CONNECT_PATIENCE = 30  # seconds for the connection itself; the greeting has its own
 TICK = 1.0  # seconds between looks for a server that hangs
+HUNG_UP = "the mail server hung up"
 GOODBYE_PATIENCE = 1  # seconds for what is still unsent when we hang up
 
 
@@ -133,6 +134,11 @@ class Connection(asyncio.Protocol):
             await asyncio.wait([self._begun], timeout=TICK)
         await self._begun
 
+    async def gone(self) -> None:
+        """Wait until the socket is closed, after the conversation has ended: GOODBYE_PATIENCE."""
+        while self._transport is not None:
+            await asyncio.sleep(0.01)
+
     # --- details ------------------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -156,7 +162,7 @@ class Connection(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError) as error:
             self.encryption_failed = True
-            self.abort(f"the connection could not be encrypted: {error}")
+            self.abort(f"the connection could not be encrypted: {str(error) or HUNG_UP}")
             return
         self._transport = transport
         self.conversation.encrypted()
@@ -211,7 +217,7 @@ async def _open(server: Endpoint, name: str, owner: Owner) -> Connection:
     except TimeoutError:
         raise Unreachable(f"the mail server {server} does not answer") from None
     except OSError as error:
-        why = error.strerror or str(error)
+        why = error.strerror or str(error) or HUNG_UP
         raise Unreachable(f"the mail server {server} can't be reached: {why}") from error
     return connection
 
@@ -222,6 +228,7 @@ async def _begin(connection: Connection, server: Endpoint) -> Connection:
     except Unreachable:
         if connection.conversation.handshake.is_token_refused:
             oauth.forget(server.password)
+        await connection.gone()
         raise
     except asyncio.CancelledError:
         connection.abort("stopped")
@@ -270,6 +277,7 @@ class _Sender:
                 connection.check_patience()
         finally:
             connection.quit()
+            await connection.gone()  # a loop that ends before would swallow the goodbye
 
     def give_up(self, reason: str) -> None:
         """Return the mails that are left."""

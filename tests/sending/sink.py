@@ -56,6 +56,7 @@ class Sink:
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
     tls_injection: bytes = b""  # sent in plain text behind the answer to STARTTLS
+    on_taken: Callable[[int, str], None] = lambda connection, recipient: None
     mails: list[Mail] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
@@ -152,6 +153,7 @@ class _Dropped(Exception):
 class _Session:
     def __init__(self, sink: Sink, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.sink, self.reader, self.writer = sink, reader, writer
+        self.number = sink.connections
         self.accepted = 0
         self.reset()
 
@@ -268,6 +270,7 @@ class _Session:
         reply = sink.on_body(recipient, sink._asked["body", recipient])
         if reply is None:
             sink.mails.append(mail)
+            sink.on_taken(self.number, recipient)
             reply = sink.loses_reply(recipient, sink._asked["body", recipient])
         await self.answer(lambda who, count: reply, "end", recipient, "250 2.0.0 queued")
         self.accepted += 1

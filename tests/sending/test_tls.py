@@ -1,27 +1,36 @@
 """Encrypted conversations, with a certificate made for the occasion."""
 
+import asyncio
 import datetime
 import ipaddress
+import socket
 import ssl
+import time
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from newsletter import campaigns
-from newsletter.sending import connection, run
+from newsletter.sending import connection, dialing, run
 from newsletter.sending.replies import Verdict
+from newsletter.sending.servers import Endpoint
+from newsletter.sending.smtp import Message
 from tests.sending.conftest import numbers, send
+from tests.sending.raw import Raw
 from tests.sending.test_smtp import Mail
+
+pytestmark = pytest.mark.django_db
 
 MAIL = Mail("ada@example.org")
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file with a key and a certificate for 127.0.0.1."""
+    """A file with a key and a certificate for 127.0.0.1 and bücher.example."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink.example")])
     now = datetime.datetime.now(datetime.UTC)
@@ -35,7 +44,12 @@ def certificate(tmp_path_factory):
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            x509.SubjectAlternativeName(
+                [
+                    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+                    x509.DNSName("xn--bcher-kva.example"),
+                ]
+            ),
             critical=False,
         )
         .sign(key, hashes.SHA256())
@@ -128,6 +142,104 @@ def test_plain_text_behind_starttls_is_not_accepted(sink, started, encrypted):
     assert "plain text" in campaign.waiting_reason
 
 
+@pytest.fixture
+def resolved(monkeypatch):
+    """Let every name be this machine's."""
+
+    async def addresses(server):
+        return [(socket.AF_INET, ("127.0.0.1", server.port))]
+
+    monkeypatch.setattr(dialing, "_addresses", addresses)
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example"])
+def test_a_certificate_for_a_name_in_unicode(sink, settings, encrypted, resolved, tls, host):
+    encrypted(tls)
+    settings.SMTP_URL = settings.SMTP_URL.replace("127.0.0.1", host)
+
+    ((_, verdict, _),) = run.send_mails([MAIL])
+
+    assert verdict is Verdict.SENT
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "www.bücher.example"])
+def test_a_certificate_for_another_name_is_refused(sink, settings, encrypted, resolved, tls, host):
+    encrypted(tls, user="me:secret@")
+    sink.user = ("me", "secret")
+    settings.SMTP_URL = settings.SMTP_URL.replace("127.0.0.1", host)
+
+    with pytest.raises(connection.Unreachable, match="certificate"):
+        run.send_mails([MAIL])
+
+    assert not any(command.startswith(("AUTH", "MAIL")) for command in sink.commands)
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_server_that_breaks_the_handshake_says_so(sink, encrypted, tls):
+    encrypted(tls)
+    sink.breaks_tls = True
+    if tls == "implicit":
+        with Raw(lambda line, number: line.socket.recv(10)) as server:
+            unreachable(server.port, "can't be reached", tls="implicit")
+    else:
+        unreachable(sink.port, "could not be encrypted")
+
+
+def test_no_cipher_in_common_says_so(sink, encrypted):
+    encrypted("starttls")
+    weak(sink)
+
+    unreachable(sink.port, "could not be encrypted")
+
+
+def test_implicit_encryption_with_a_server_that_has_none(sink):
+    unreachable(sink.port, "can't be reached", tls="implicit")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_plain_text_that_comes_later_is_not_taken_for_an_answer(cut):
+    """It comes in packets of its own, after we have begun to speak TLS."""
+    heard = []
+
+    def script(line, number):
+        line.say("220 raw")
+        line.hear()
+        line.say("250-raw", "250 STARTTLS")
+        line.hear()
+        line.say("220 go")
+        time.sleep(0.05)
+        said = b"250-raw\r\n250 AUTH PLAIN\r\n"
+        line.socket.sendall(said[:cut])
+        time.sleep(0.05)
+        line.socket.sendall(said[cut:])
+        heard.append(line.socket.recv(10_000))
+        heard.append(line.socket.recv(10_000))
+
+    with Raw(script) as server:
+        unreachable(server.port, "could not be encrypted", user="me", password="secret")
+
+    assert b"AUTH" not in b"".join(heard)
+
+
+def unreachable(port, why, **fields):
+    endpoint = Endpoint("127.0.0.1", port, **{"tls": "starttls", **fields})
+    with (
+        pytest.raises(connection.Unreachable) as caught,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(connection.hand_over(endpoint, "news.example.org", [Message(MAIL)]))
+    assert why in str(caught.value)
+    assert not str(caught.value).rstrip().endswith(":")
+
+
+def weak(sink):
+    """Let the sink speak only what no client speaks any more."""
+    sink.tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    sink.tls.set_ciphers("AES128-SHA@SECLEVEL=0")
+
+
 # --- encryption that is only wished for -------------------------------------------------
 
 
@@ -140,6 +252,26 @@ def test_a_wish_for_encryption_is_met_whoever_the_server_is(sink, encrypted):
     assert [command.split()[0] for command in sink.commands[:4]] == [
         *("EHLO", "STARTTLS", "EHLO", "MAIL")
     ]
+
+
+def test_where_nobody_has_a_cipher_in_common_a_wish_goes_without(sink, encrypted):
+    encrypted("opportunistic")
+    weak(sink)
+
+    ((_, verdict, _),) = run.send_mails([MAIL])
+
+    assert verdict is Verdict.SENT
+    assert sink.connections == 2
+
+
+def test_a_wish_is_no_reason_to_take_plain_text_for_an_answer(sink, encrypted):
+    encrypted("opportunistic")
+    sink.tls_injection = b"250-sink\r\n250 AUTH PLAIN\r\n"
+
+    with pytest.raises(connection.Unreachable, match="plain text"):
+        run.send_mails([MAIL])
+
+    assert not any(command.startswith("MAIL") for command in sink.commands)
 
 
 @pytest.mark.parametrize(
