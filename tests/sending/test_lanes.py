@@ -296,10 +296,11 @@ def test_a_server_that_begins_to_refuse_everybody_is_left_alone(servers, started
 
     send(campaign)
 
-    # While it still takes some, what it refuses is the recipients' affair.
+    # While it still takes some, what it refuses is the recipients' affair: what was on the wire
+    # when it began to refuse may come back taken, and each of these ends a row.
     outcome = numbers(campaign)
     assert outcome["sent"] + outcome.get("failed", 0) == 400
-    assert outcome.get("failed", 0) < 20
+    assert outcome.get("failed", 0) < 4 * 20
     assert Pause.objects.get().server_id == row.pk
     assert doubled(bad, good) == []
 
@@ -308,8 +309,8 @@ def test_a_server_is_used_again_in_the_same_run_when_its_pause_is_over(servers, 
     first, row = servers(priority=1)
     second, _ = servers(priority=2)
     second.seconds = SLOWLY
-    pause(row, 1.5)
     campaign = started(0, lists=[crowd(900)])
+    pause(row, 2)
 
     send(campaign)
 
