@@ -25,6 +25,9 @@ _REASONS = {
 STOPPED = "The worker stopped while this mail was on its way."
 CRASHED = "The database crashed, and with it the note of which mails were on their way."
 
+# Seconds after PostgreSQL has come up in which nobody is taken over: while it was away, no worker
+# could show a sign of life, and those that live do so first.
+HEARING = 5
 ATTEMPTS = 5  # claims that ended badly, one after the other, before a batch is set aside
 
 
@@ -39,7 +42,11 @@ class Recipient(NamedTuple):
 
 # --- what is due ------------------------------------------------------------------------------
 
-_DUE = """
+_HAS_LEFT = """
+    b.state = 'claimed' AND b.lease_until < now()
+    AND pg_postmaster_start_time() < now() - %(hearing)s * interval '1 second'
+"""
+_DUE = f"""
     SELECT c.id
     FROM newsletter_campaign c
     WHERE c.status = 'running'
@@ -49,10 +56,10 @@ _DUE = """
           SELECT 1 FROM newsletter_batch b
           WHERE b.campaign_id = c.id
             AND (b.state = 'waiting' AND b.due_at <= now()
-                 OR b.state = 'claimed' AND b.lease_until < now())
+                 OR {_HAS_LEFT})
       )
     ORDER BY c.id
-"""
+"""  # noqa: S608  (made of constants)
 
 
 async def due(db: Connection, only: list[int]) -> list[int]:
@@ -60,19 +67,19 @@ async def due(db: Connection, only: list[int]) -> list[int]:
 
     Without `only`: all of them, but for those that wait until a later moment.
     """
-    found = await (await db.execute(_DUE, {"only": only})).fetchall()
+    found = await (await db.execute(_DUE, {"only": only, "hearing": HEARING})).fetchall()
     return [campaign_id for (campaign_id,) in found]
 
 
 # --- claim ----------------------------------------------------------------------------------
 
-_FIND = """
+_FIND = f"""
     SELECT b.id, b.state, b.fence, b.attempts
     FROM newsletter_batch b
     WHERE b.campaign_id = %(campaign)s
       AND b.state IN ('waiting', 'claimed')
       AND (b.state = 'waiting' AND b.due_at <= now()
-           OR b.state = 'claimed' AND b.lease_until < now())
+           OR {_HAS_LEFT})
       AND EXISTS (
           SELECT 1 FROM newsletter_campaign c WHERE c.id = b.campaign_id AND c.status = 'running'
       )
@@ -80,7 +87,7 @@ _FIND = """
     ORDER BY b.due_at, b.id
     LIMIT 1
     FOR UPDATE OF b SKIP LOCKED
-"""
+"""  # noqa: S608  (made of constants)
 _TAKE = """
     UPDATE newsletter_batch
     SET state = %(state)s, fence = fence + 1, attempts = attempts + 1, claimed_at = now(),
@@ -100,12 +107,15 @@ async def claim(db: Connection, campaign_id: int, run: int) -> Claim | None:
     """Take a batch that nobody holds, for the run with this number.
 
     None when there is none, or the campaign is not running. A batch whose worker died is taken
-    over: who was being handed over at that moment is in doubt, the others are ours. A batch that
-    ended badly ATTEMPTS times is set aside.
+    over: who was being handed over at that moment is in doubt, the others are ours. Nobody's is
+    taken over while PostgreSQL has only just come up. A batch that ended badly ATTEMPTS times is
+    set aside.
     """
     while True:
         async with db.transaction():
-            found = await (await db.execute(_FIND, {"campaign": campaign_id})).fetchone()
+            found = await (
+                await db.execute(_FIND, {"campaign": campaign_id, "hearing": HEARING})
+            ).fetchone()
             if found is None:
                 return None
             batch_id, state, old_fence, attempts = found
@@ -157,16 +167,16 @@ async def find_own(db: Connection, campaign_id: int, run: int, known: list[int])
         return Claim(batch_id, fence)
 
 
-_FIND_ABANDONED = """
+_FIND_ABANDONED = f"""
     SELECT b.id, b.fence
     FROM newsletter_batch b
-    WHERE b.state = 'claimed' AND b.lease_until < now()
+    WHERE {_HAS_LEFT}
       AND EXISTS (
           SELECT 1 FROM newsletter_campaign c WHERE c.id = b.campaign_id AND c.status <> 'running'
       )
     LIMIT 1
     FOR UPDATE OF b SKIP LOCKED
-"""
+"""  # noqa: S608  (made of constants)
 _FENCE_OFF = "UPDATE newsletter_batch SET fence = fence + 1 WHERE id = %(batch)s RETURNING fence"
 
 
@@ -180,7 +190,7 @@ async def settle_abandoned(db: Connection) -> None:
     """Take these over too: nobody claims them, and their sum has to balance all the same."""
     while True:
         async with db.transaction():
-            found = await (await db.execute(_FIND_ABANDONED)).fetchone()
+            found = await (await db.execute(_FIND_ABANDONED, {"hearing": HEARING})).fetchone()
             if found is None:
                 return
             batch_id, old_fence = found
