@@ -20,7 +20,7 @@ from tests.chaos.stage import Stage
 INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 BOUND = 600  # seconds, for everything together
 NAMES = ("plain", "tls", "no-pipelining", "closes-after-20")
-OTHERS = ("short", "crashes", "hosts", "leaving", "pause")
+OTHERS = ("short", "crashes", "away", "hosts", "leaving", "pause")
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from tests.chaos.judge import Verdict
 from tests.chaos.moods import Habits
 from tests.chaos.scene import LOOK, Progress, Scene
 from tests.chaos.stage import Stage
-from tests.chaos.trouble import KILLS, Kind, Plan
+from tests.chaos.trouble import AWAY, KILLS, Kind, Plan
 from tests.chaos.wrecker import Done, Wrecker
 
 STATUS = 1.0  # seconds between looks at the campaign's status
@@ -31,6 +31,7 @@ class Variant:
     pipelining: bool = True
     mails_per_connection: int = 0
     seconds: float = 0.0  # before each answer of the mail server
+    away: tuple[float, float] = AWAY  # seconds
 
 
 @dataclass
@@ -89,7 +90,7 @@ def run(stage: Stage, variant: Variant, seed: int, within: float, progress: Prog
         for _ in range(variant.workers):
             scene.start_worker()
         wrecker = Wrecker(stage, scene.workers, scene.sink, seed)
-        plan = Plan(seed, variant.people, variant.kills, variant.servers)
+        plan = Plan(seed, variant.people, variant.kills, variant.servers, variant.away)
         campaigns.start(scene.number)
         try:
             is_finished = _send(scene, wrecker, plan, begun + within, progress)

@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.chaos import breaking, leaving, pausing, power, table
 from tests.chaos.breaking import Variant
 from tests.chaos.network import Host
-from tests.chaos.stage import Stage
+from tests.chaos.stage import LEASE, Stage
 from tests.chaos.trouble import SERVERS, Kind
 
 SPARE = 10.0  # seconds that are kept for winding up
@@ -45,6 +45,7 @@ class Around:
         return self.end - SPARE - time.monotonic()
 
 
+_POSTGRES = (Kind.POSTGRES, Kind.POSTGRES_CRASH)
 # A mail server that takes some milliseconds for each mail, as every real one does, keeps the
 # campaign going long enough for everything to break in the middle of it.
 _VARIANTS = (
@@ -53,6 +54,8 @@ _VARIANTS = (
     Variant("no-pipelining", 15_000, 6, SERVERS, seconds=0.03, pipelining=False),
     Variant("closes-after-20", 15_000, 6, SERVERS, seconds=0.03, mails_per_connection=20),
     Variant("crashes", 30_000, 10, (Kind.POSTGRES_CRASH,) * 4, seconds=0.02),
+    # Longer than a lease, so that every worker finds all leases over, and nobody was killed.
+    Variant("away", 20_000, 0, _POSTGRES * 2, seconds=0.02, away=(LEASE + 1, LEASE + 4)),
     Variant(
         "short",
         3_000,

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
 KILLS = (Kind.KILL_CHILD, Kind.KILL_TREE, Kind.TERMINATE, Kind.FREEZE)
 SERVERS = (Kind.REDIS, Kind.REDIS_EMPTY, Kind.POSTGRES, Kind.POSTGRES_CRASH)
+AWAY = (0.2, 3.0)  # seconds that a server is away, or a process stopped past its lease
 LAST = 0.93  # part of the campaign after which nothing breaks any more
 
 
@@ -44,12 +45,19 @@ class Plan:
     all of it happens.
     """
 
-    def __init__(self, seed: int, people: int, kills: int, servers: tuple[Kind, ...]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        people: int,
+        kills: int,
+        servers: tuple[Kind, ...],
+        away: tuple[float, float] = AWAY,
+    ) -> None:
         draw = random.Random(f"trouble {seed}")
         kinds = [*(KILLS[number % len(KILLS)] for number in range(kills)), *servers]
         draw.shuffle(kinds)
         self._left = [
-            Trouble(draw.expovariate(1), draw.uniform(0, 0.5), kind, draw.uniform(0.2, 3.0))
+            Trouble(draw.expovariate(1), draw.uniform(0, 0.5), kind, draw.uniform(*away))
             for kind in kinds
         ]
         self._last = int(people * LAST)
