@@ -5,7 +5,8 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-_ESTABLISHED = "01"
+# Established, and closed by the other side alone, of which the process may not have heard.
+_OPEN = ("01", "08")
 
 
 def family(pid: int) -> list[int]:
@@ -37,7 +38,7 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 def connections(pid: int, port: int) -> int:
     """Return how many connections a process holds to a port, in its own network namespace."""
     ours = _sockets(pid)
-    return len(ours & _established(pid, port)) if ours else 0
+    return len(ours & _open(pid, port)) if ours else 0
 
 
 def _sockets(pid: int) -> set[str]:
@@ -52,7 +53,7 @@ def _sockets(pid: int) -> set[str]:
     return found
 
 
-def _established(pid: int, port: int) -> set[str]:
+def _open(pid: int, port: int) -> set[str]:
     """Return the inodes of a namespace's connections to `port`."""
     found = set()
     for name in ("tcp", "tcp6"):
@@ -62,6 +63,6 @@ def _established(pid: int, port: int) -> set[str]:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == _ESTABLISHED and int(fields[2].rpartition(":")[2], 16) == port:
+            if fields[3] in _OPEN and int(fields[2].rpartition(":")[2], 16) == port:
                 found.add(fields[9])
     return found
