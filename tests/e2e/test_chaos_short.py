@@ -13,7 +13,7 @@ from tests.launcher.launched import BARE, ROOT, open_folder
 
 pytestmark = pytest.mark.e2e
 
-WITHIN = 85  # seconds
+WITHIN = 90  # seconds; it takes about 50, and 65 on a machine that is busy
 
 
 def test_nobody_is_missed_and_nobody_gets_two_while_everything_breaks():
