@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     Status.FINISHED: {Status.RUNNING},  # to send again to those who did not get it
     Status.CANCELLED: set(),
 }
+_OPEN = [Batch.State.WAITING, Batch.State.CLAIMED]
 _NOT_WAITING: dict[str, Any] = {"waiting_reason": "", "waiting_since": None, "retry_at": None}
 
 
@@ -302,16 +303,27 @@ def finish_complete() -> None:
 
     One of which only batches are left that were set aside is paused, and says so.
     """
-    batches = Batch.objects.filter(campaign=OuterRef("pk"))
-    open_batches = batches.filter(state__in=[Batch.State.WAITING, Batch.State.CLAIMED])
-    complete = Campaign.objects.filter(~Exists(open_batches), status=Status.RUNNING)
-    set_aside = Exists(batches.filter(state=Batch.State.SET_ASIDE))
-    complete.filter(~set_aside).update(status=Status.FINISHED, finished_at=Now(), **_NOT_WAITING)
-    complete.filter(set_aside).update(
-        status=Status.PAUSED,
-        **{
-            **_NOT_WAITING,
-            "waiting_reason": "Some mails stopped their worker again and again. "
-            "Look into its log; resume to try them once more.",
-        },
-    )
+    batches = Batch.objects.filter(campaign=OuterRef("pk"), state__in=_OPEN)
+    complete = Campaign.objects.filter(~Exists(batches), status=Status.RUNNING)
+    for campaign_id in complete.values_list("id", flat=True):
+        with transaction.atomic():
+            _finish(campaign_id)
+
+
+def _finish(campaign_id: int) -> None:
+    # Locked first, and looked at by a statement of its own: somebody may just have added batches,
+    # for those who are sent to again.
+    running = Campaign.objects.filter(id=campaign_id, status=Status.RUNNING)
+    if not running.select_for_update().exists():
+        return
+    batches = Batch.objects.filter(campaign_id=campaign_id)
+    if batches.filter(state__in=_OPEN).exists():
+        return
+    if batches.filter(state=Batch.State.SET_ASIDE).exists():
+        reason = (
+            "Some mails stopped their worker again and again. "
+            "Look into its log; resume to try them once more."
+        )
+        running.update(status=Status.PAUSED, **{**_NOT_WAITING, "waiting_reason": reason})
+    else:
+        running.update(status=Status.FINISHED, finished_at=Now(), **_NOT_WAITING)

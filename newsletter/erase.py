@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from newsletter.models import Deferral, Delivery
+from newsletter.models import Deferral, Delivery, Handover
 from subscribers.models import Subscriber
 
 # A worker that records an outcome at this moment waits, and then finds that the person is no longer
@@ -25,8 +25,15 @@ _STATES = """
                WHERE d.campaign_id = b.campaign_id AND d.subscriber_id = %(person)s
            ),
            coalesce(bool_or(%(person)s = ANY(h.accepted_ids)), FALSE),
-           coalesce(bool_or(%(person)s = ANY(h.free_ids)), FALSE),
-           coalesce(bool_or(%(person)s = ANY(h.subscriber_ids)), FALSE)
+           -- Who was freed may have been noted again afterwards: the last turn decides. Where the
+           -- witness of a claim is gone, nobody knows.
+           coalesce(
+               max(h.turn) FILTER (WHERE %(person)s = ANY(h.subscriber_ids))
+               > coalesce(max(h.turn) FILTER (WHERE %(person)s = ANY(h.free_ids)), -1),
+               FALSE
+           ) OR b.state = 'claimed' AND NOT coalesce(
+               bool_or(h.turn = %(witness)s AND h.fence = b.fence), FALSE
+           )
     FROM newsletter_batch b
     LEFT JOIN newsletter_handover h ON h.batch_id = b.id
     WHERE b.id = ANY(%(batches)s)
@@ -57,7 +64,10 @@ def erase_subscriber(subscriber_id: int) -> None:
         cursor.execute(_LOCK_BATCHES, {"person": subscriber_id})
         batch_ids = [batch_id for (batch_id,) in cursor.fetchall()]
         # A statement of its own, which sees what was committed while the first one waited.
-        cursor.execute(_STATES, {"person": subscriber_id, "batches": batch_ids})
+        cursor.execute(
+            _STATES,
+            {"person": subscriber_id, "batches": batch_ids, "witness": Handover.WITNESS},
+        )
         for batch_id, campaign_id, has_outcome, *journal in cursor.fetchall():
             counts = {"sent": 0, "skipped": 0, "in_doubt": 0}
             if not has_outcome:
@@ -82,10 +92,10 @@ def erase_log(subscriber_id: int) -> None:
     ).update(object_repr="", change_message="")
 
 
-def _status(is_accepted: bool, is_free: bool, is_noted: bool) -> str:
+def _status(is_accepted: bool, is_under_way: bool) -> str:
     """Say what became of somebody without an outcome, as far as the journal knows."""
     if is_accepted:
         return Delivery.Status.SENT.value
-    if is_noted and not is_free:
+    if is_under_way:
         return Delivery.Status.IN_DOUBT.value
     return Delivery.Status.SKIPPED.value

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from newsletter import campaigns
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign, Deferral, Delivery
 from newsletter.sending import batches
 from tracking.models import Reader
 
@@ -126,5 +126,6 @@ def _again(
         if not people:
             raise campaigns.Refused("Nobody of these can be sent to again.")
         cursor.execute(_LEAVE, {"campaign": campaign_id, "people": people})
+        Deferral.objects.filter(batch__campaign_id=campaign_id, subscriber_id__in=people).delete()
         batches.add(campaign_id, people, status)
     return len(people)

@@ -6,7 +6,7 @@ from django.utils.timezone import now
 
 from subscribers.models import Departure
 
-KEPT = timedelta(hours=1)  # much longer than a worker keeps anybody in memory
+KEPT = timedelta(days=1)  # much longer than a worker keeps anybody in memory, even asleep
 
 
 def tidy() -> None:

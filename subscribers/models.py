@@ -342,8 +342,8 @@ class Departure(models.Model):
     """Somebody has just left a list, or was suppressed or erased: whoever is sending looks again.
 
     Written by triggers (migration 0004), so that no way of leaving can forget it; read by the
-    statement that lets a mail go out; removed after an hour. Holds a number and nothing else of
-    a person, so that it may outlive their erasure by that hour.
+    statement that lets a mail go out; removed after a day. Holds a number and nothing else of
+    a person, so that it may outlive their erasure by that day.
     """
 
     subscriber_id = models.BigIntegerField()

@@ -24,7 +24,8 @@ Batches and outcomes
     current         what the tables say of servers and paces while a run goes on
 
 The conversation
-    smtp            an SMTP client without any I/O; handshake, envelope and replies are its parts
+    smtp            an SMTP client without any I/O; handshake, envelope, message and replies are
+                    its parts
     connection      the conversation on a socket
     dialing         how that socket comes about: names, addresses, TLS
     pool            the connections to one server: opened, watched, closed

@@ -1,10 +1,12 @@
 """The batches of one run: claimed, recorded as outcomes come, and let go."""
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import psycopg
 from django.conf import settings
 
 from newsletter.sending import batches, recording
@@ -12,6 +14,8 @@ from newsletter.sending.database import Connection, Database
 from newsletter.sending.holding import Hold
 from newsletter.sending.queue import Queue
 from newsletter.sending.recording import Claim
+
+logger = logging.getLogger(__name__)
 
 
 class Books:
@@ -73,7 +77,11 @@ class Books:
         """Give all batches back because the run stumbled, to be claimed after `delay` seconds."""
         stumbled = partial(recording.close, delay=delay, is_orderly=False)
         for hold in self.holds:
-            await self._store(hold, stumbled)
+            try:
+                await self._store(hold, stumbled)
+            except psycopg.Error:
+                # Its lease will end; the others are given back all the same.
+                logger.exception("batch %s could not be given back", hold.claim.batch_id)
 
     async def _claim(self, campaign_id: int, db: Connection) -> Claim | None:
         if self._db.breaks != self._breaks:

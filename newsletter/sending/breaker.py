@@ -17,9 +17,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
+from newsletter.sending.message import Outcome
 from newsletter.sending.refusals import Cause, Refusal, Stage
 from newsletter.sending.replies import Verdict
-from newsletter.sending.smtp import Outcome
 
 IN_A_ROW: Final = 20
 MOST_IN_A_ROW: Final = 100
@@ -131,6 +131,19 @@ class Breaker:
         self._held = []
         self._waiting.clear()
         return held
+
+    def count_of(self, is_wanted: Callable[[Outcome], bool]) -> int:
+        """Return how many of some refusals are held back."""
+        return sum(map(is_wanted, self._held)) + sum(
+            is_wanted(one.outcome) for one in self._waiting
+        )
+
+    def take_of(self, is_wanted: Callable[[Outcome], bool]) -> list[Outcome]:
+        """Return some of what was held back, once."""
+        taken = [one for one in self._held if is_wanted(one)]
+        taken += [one.outcome for one in self._waiting if is_wanted(one.outcome)]
+        self.forget(is_wanted)
+        return taken
 
     def forget(self, is_gone: Callable[[Outcome], bool]) -> None:
         """Drop refusals that are no longer ours to count."""

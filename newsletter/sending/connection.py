@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from newsletter.sending import dialing, oauth
+from newsletter.sending.message import Message, Outcome
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Conversation, Message, Outcome
+from newsletter.sending.smtp import Conversation
 
 TOKEN_PATIENCE = 30  # seconds for an access token
 CONNECT_PATIENCE = 30  # seconds for the connection itself; the greeting has its own

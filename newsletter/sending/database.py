@@ -18,14 +18,28 @@ Connection = psycopg.AsyncConnection[Any]
 
 _decode = json.JSONDecoder().decode
 
+# A host that is gone says nothing: noticed within about half a minute.
+KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+    "connect_timeout": 10,
+}
+HURRY = 5.0  # seconds that it may be away when the process is to stop
 PATIENCE = 120  # seconds that the server may be away before a worker gives up
 
 
 class Database:
     """One asynchronous connection to the database that Django uses."""
 
-    def __init__(self, setup: str = "") -> None:
-        """Run the statement `setup` on each new connection."""
+    def __init__(self, setup: str = "", is_stopping: Callable[[], bool] = lambda: False) -> None:
+        """Run the statement `setup` on each new connection.
+
+        When the process `is_stopping`, a server that is away is not waited for as long.
+        """
+        self._is_stopping = is_stopping
+        self._connecting = asyncio.Lock()
         self.breaks = 0  # how often a connection broke
         self._setup = setup
         self._connection: Connection | None = None
@@ -35,17 +49,23 @@ class Database:
 
         What was committed just before the break is run twice, so `work` must be safe to repeat.
         """
-        end = asyncio.get_running_loop().time() + PATIENCE
+        begun = asyncio.get_running_loop().time()
         while True:
             try:
                 return await work(await self._connected())
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                is_broken = self._connection is None or self._connection.closed
-                if not is_broken or asyncio.get_running_loop().time() > end:
+            except psycopg.Error as error:
+                patience = HURRY if self._is_stopping() else PATIENCE
+                waited = asyncio.get_running_loop().time() - begun
+                if waited > patience or not self._may_repeat(error):
                     raise
                 self.breaks += 1
                 logger.warning("the database connection broke, trying again: %s", error)
                 await asyncio.sleep(0.2)
+
+    def _may_repeat(self, error: psycopg.Error) -> bool:
+        """Whether the connection is gone, or PostgreSQL undid the work for another's sake."""
+        is_broken = self._connection is None or self._connection.closed
+        return is_broken or (error.sqlstate or "").startswith("40")
 
     async def close(self) -> None:
         """Close the connection."""
@@ -53,12 +73,13 @@ class Database:
             await self._connection.close()
 
     async def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = None
-            self._connection = await connect()
-            if self._setup:
-                await self._connection.execute(self._setup)
-        return self._connection
+        async with self._connecting:
+            if self._connection is None or self._connection.closed:
+                self._connection = None
+                self._connection = await connect()
+                if self._setup:
+                    await self._connection.execute(self._setup)
+            return self._connection
 
 
 async def connect() -> Connection:
@@ -73,7 +94,7 @@ async def connect() -> Connection:
     parameters["options"] = f"{parameters.get('options', '')} {custom} {mortal}".strip()
     # Few statements, run over and over: prepared at first use.
     connection = await psycopg.AsyncConnection.connect(
-        **parameters, autocommit=True, prepare_threshold=0
+        **{**KEEPALIVE, **parameters}, autocommit=True, prepare_threshold=0
     )
     set_json_loads(_loads, connection)
     return connection

@@ -5,6 +5,7 @@ became of them (`settle`). Nothing here waits: what takes time is the engine's.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Collection
 from functools import partial
@@ -18,12 +19,15 @@ from newsletter.sending.connection import Connection
 from newsletter.sending.holding import Hold, Job, Row
 from newsletter.sending.journal import Journal
 from newsletter.sending.lane import Lane
+from newsletter.sending.message import Outcome
 from newsletter.sending.queue import Queue
 from newsletter.sending.refusals import Cause, Refusal
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.smtp import Outcome
+
+logger = logging.getLogger(__name__)
 
 MOST_TRIES = 3  # connections that a mail is offered to in one claim
+UNMADE = "A mail can't be made ({}). The worker's log says more."
 RETURN_DELAY = 5.0  # seconds until a mail that no connection took is claimed again
 
 _UNFIT = Refusal(Cause.CONTENT, is_final=True)  # what we don't even offer
@@ -61,10 +65,17 @@ class Desk:
             content = queue.content
             try:
                 mail = content.render(job.person)
+                job.mail = mail if lane.server.relay_signs else content.sign(mail)
             except RenderError as error:
                 job.hold.refused(job, _UNFIT, Reply(0, str(error)))
                 continue
-            job.mail = mail if lane.server.relay_signs else content.sign(mail)
+            except Exception as error:
+                # Nobody's fault but ours: the campaign waits, visibly, and the others go on.
+                logger.exception("a mail of campaign %s can't be made", queue.campaign_id)
+                queue.waiting = UNMADE.format(type(error).__name__)
+                job.hold.returned(job)
+                self.stop_queue(queue)
+                continue
             self.journal.ask(job)
             if outcomes := conversation.offer(job):
                 for outcome in outcomes:
@@ -97,7 +108,7 @@ class Desk:
         queue.sent += 1
         name = lane.server.id, job.group
         queue.tally[name] = queue.tally.get(name, 0) + 1
-        if refusals_that_count := lane.accepted(job.group, self.now):
+        if refusals_that_count := lane.accepted(job, self.now):
             for refused in refusals_that_count:
                 self._end(lane, refused, _classified(refused))
         if self._has_starved:
@@ -109,6 +120,7 @@ class Desk:
 
     def _not_sent(self, lane: Lane, job: Job, outcome: Outcome) -> None:
         if self._may_try_again(job, outcome):
+            self.journal.free(job)
             job.hold.leave_row(job)
             job.hold.queue.put_back(job)
             return
@@ -126,7 +138,7 @@ class Desk:
         if lane.is_off or (lane.gate.left < 1 and not lane.gate.lets_through()):
             return None
         queues = self.queues
-        if len(self.lanes) == 1 == len(queues):
+        if len(self.lanes) == 1 == len(queues) and lane in queues[0].lanes:
             return queues[0].take(lane)
         for _ in range(len(queues)):
             queue = queues[0]
@@ -213,7 +225,8 @@ class Desk:
                 job.hold.queue.remove({job})
                 self.journal.free(job)
                 job.hold.skipped(job, job.skip)
-            else:
+            elif job.skip or job.row is not None:
+                # Without a row it went to another connection meanwhile, and asks anew.
                 self._answer(job, not job.skip)
 
     # --- for the engine ----------------------------------------------------------------------
@@ -234,11 +247,24 @@ class Desk:
 
     def let_refusals_count(self) -> None:
         """Settle the refusals that were held back, when nothing is to come to judge them by."""
-        held = sum(lane.breaker.count for lane in self.lanes)
-        is_last = all(queue.is_stopped or queue.has_claimed_all for queue in self.queues)
-        if held and is_last and sum(hold.open for hold in self._holds) == held:
-            for lane in self.lanes:
-                for refused in lane.breaker.take():
+        if not any(lane.breaker.count for lane in self.lanes):
+            return
+        for queue in self.queues:
+            if queue.is_stopped or queue.has_claimed_all:
+                self._let_refusals_count_of(queue)
+
+    def _let_refusals_count_of(self, queue: Queue) -> None:
+        def is_its_own(refused: Outcome) -> bool:
+            return cast("Job", refused.message).hold.queue is queue
+
+        held = sum(lane.breaker.count_of(is_its_own) for lane in self.lanes)
+        if not held or sum(hold.open for hold in queue.holds) != held:
+            return
+        for lane in self.lanes:
+            for refused in lane.breaker.take_of(is_its_own):
+                if lane.breaker.reason:
+                    self.give_on(cast("Job", refused.message))
+                else:
                     self._end(lane, refused, _classified(refused))
 
     def feed_idle(self) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -61,7 +62,7 @@ class Engine:
         """`name`: what we call ourselves to mail servers."""
         self._shift = shift
         self._result = Result()
-        self._db = Database()
+        self._db = Database(is_stopping=shift.is_stopping)
         self._books = Books(self._db)
         self._desk = Desk(self._books.holds)
         self._gates = Gates(settings.REDIS_URL, self._desk.feed_idle)
@@ -90,6 +91,9 @@ class Engine:
             if not self._desk.wake.is_set():
                 await self._sleep()
             self._desk.wake.clear()
+            if time.monotonic() > self._stop_at + GOODBYE:
+                logger.error("some mails came to no end; their batches are given back")
+                return
             await self._look(end)
             await self._record()
             await self._refresh()
@@ -156,6 +160,10 @@ class Engine:
         self._desk.queues.remove(queue)
         self._result.sent += queue.sent
         await self._say_that_it_moves(queue)
+        if queue.waits_as_wanted:
+            # Somebody may have changed their mind while the last mails were on their way.
+            again = queue.why_it_waits(timezone.now(), time.monotonic())
+            queue.waiting, queue.retry_after = again or ("", None)
         reason = queue.waiting or next((lane.breaker.refusal for lane in queue.lanes), "")
         if reason and (queue.is_stopped or not queue.sent):
             campaign_id = queue.campaign_id
@@ -211,9 +219,8 @@ class Engine:
                 lane.pool.abort("The worker stumbled before the mail server answered.")
             self._desk.let_refusals_count()
         self._result.sent += sum(queue.sent for queue in self._desk.queues)
-        try:
+        async with AsyncExitStack() as at_last:  # in the reverse order, whatever fails
+            at_last.push_async_callback(self._db.close)
+            at_last.push_async_callback(self._gates.close)
+            at_last.push_async_callback(self._outside.close, self._desk.queues)
             await self._books.give_back(RETURN_DELAY)
-        finally:
-            await self._outside.close(self._desk.queues)
-            await self._gates.close()
-            await self._db.close()

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from newsletter.models import Delivery
 from newsletter.sending import retries
 from newsletter.sending.batches import Recipient
+from newsletter.sending.message import Message
 from newsletter.sending.recording import Claim, Deferral, Outcome, Record
 from newsletter.sending.refusals import Refusal
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.smtp import Message
 
 if TYPE_CHECKING:
     from newsletter.sending.connection import Connection
@@ -43,6 +43,8 @@ class Job(Message):
         "end",
         "group",
         "hold",
+        "is_free",
+        "offered_at",
         "person",
         "row",
         "skip",
@@ -57,9 +59,11 @@ class Job(Message):
         self.deferrals = recipient.deferrals
         self.deferred_for = recipient.deferred_for
         self.group = group  # the mailbox provider
+        self.offered_at = 0.0  # on the monotonic clock
         self.tries = 0  # connections that it was offered to
         self.row: Row | None = None
         self.end: Verdict | None = None  # set once, when this claim is done with it
+        self.is_free = False  # the journal says that it did not go
         self.skip = ""  # why it is not to be sent after all
         self.connection: Connection | None = None
 
@@ -83,7 +87,6 @@ class Hold:
         self.open = 0  # jobs without an end
         self.asked = 0  # what the journal was told, and has not written yet
         self.jobs: list[Job] = []
-        self.writing: list[Job] = []  # in the row of the journal that is being written
         self._lease = lease
         self._turn = 0
         self._rows: set[int] = set()  # turns with mails that are open
@@ -133,13 +136,12 @@ class Hold:
 
     # --- for a journal that was lost ------------------------------------------------------
 
-    def on_their_way(self) -> list[int]:
-        """Return who is being handed over, or was, without an answer."""
-        writing = set(self.writing)
+    def on_their_way(self) -> list[Job]:
+        """Return the mails that are being handed over, or were, without an answer."""
         return [
-            job.subscriber_id
+            job
             for job in self.jobs
-            if job.row is not None or job in writing or job.end is Verdict.IN_DOUBT
+            if (job.row is not None and not job.is_free) or job.end is Verdict.IN_DOUBT
         ]
 
     def accepted_ids(self) -> list[int]:

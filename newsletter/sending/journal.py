@@ -27,7 +27,10 @@ _WRITE = """
         SELECT b.id, EXISTS (
             SELECT 1 FROM newsletter_campaign c
             WHERE c.id = b.campaign_id AND c.status = 'running'
-        ) AS may_go
+        ) AS may_go,
+        -- Whoever held the row while we waited for it may have committed what our snapshot, by
+        -- which the departures are read, does not show.
+        b.ctid <> (SELECT seen.ctid FROM newsletter_batch seen WHERE seen.id = $1) AS has_waited
         FROM newsletter_batch b
         WHERE b.id = $1::bigint AND b.fence = $2::int AND b.state = 'claimed'
         FOR KEY SHARE OF b
@@ -38,10 +41,13 @@ _WRITE = """
     FROM held
     -- The connection may break between the commit and its answer.
     ON CONFLICT (batch_id, fence, turn) DO UPDATE SET subscriber_ids = EXCLUDED.subscriber_ids
-    RETURNING cardinality(subscriber_ids) > 0, (
-        SELECT array_agg(d.subscriber_id) FROM subscribers_departure d
-        WHERE d.subscriber_id = ANY($4::bigint[])
-    )
+    RETURNING cardinality(subscriber_ids) > 0, CASE
+        WHEN (SELECT has_waited FROM held) THEN $4::bigint[]
+        ELSE (
+            SELECT array_agg(d.subscriber_id) FROM subscribers_departure d
+            WHERE d.subscriber_id = ANY($4::bigint[])
+        )
+    END
 """
 _WRITE_ANEW = """
     INSERT INTO newsletter_handover (batch_id, fence, turn, subscriber_ids, accepted_ids, free_ids)
@@ -76,6 +82,13 @@ class _Turn:
         self.accepted: list[int] = []
         self.free: list[int] = []
 
+    def take_back(self) -> "_Turn":
+        """Return what came back as a turn of its own; the rest stays."""
+        back = _Turn()
+        back.accepted, self.accepted = self.accepted, []
+        back.free, self.free = self.free, []
+        return back
+
 
 class Journal:
     """Writes rows, one at a time, and says which jobs may go."""
@@ -95,6 +108,7 @@ class Journal:
         """Ask whether a job may go."""
         turn = self._turn(job.hold)
         turn.asked.append(job)
+        job.is_free = False
         if turn.free and job.subscriber_id in turn.free:
             turn.free.remove(job.subscriber_id)
 
@@ -104,6 +118,7 @@ class Journal:
 
     def free(self, job: Job) -> None:
         """Say that the mail server has surely not accepted a mail."""
+        job.is_free = True
         self._turn(job.hold).free.append(job.subscriber_id)
 
     def stop(self) -> None:
@@ -118,11 +133,19 @@ class Journal:
                 await self._called.wait()
                 self._called.clear()
                 turns, self._turns = self._turns, {}
-                # What came back first: it makes room for the doubt of what goes out.
-                for hold, turn in sorted(turns.items(), key=_oldest_first):
-                    await self._write(hold, turn)
+                await self._write_all(sorted(turns.items(), key=_oldest_first))
         finally:
             await self._statement.close()
+
+    async def _write_all(self, turns: list[tuple[Hold, _Turn]]) -> None:
+        # What came back first, of all batches: it makes room for the doubt of what goes out.
+        if len(turns) > 1:
+            for hold, turn in turns:
+                if turn.asked and (turn.accepted or turn.free):
+                    hold.asked += 1
+                    await self._write(hold, turn.take_back())
+        for hold, turn in sorted(turns, key=lambda each: bool(each[1].asked)):
+            await self._write(hold, turn)
 
     def _turn(self, hold: Hold) -> _Turn:
         turn = self._turns.get(hold)
@@ -135,14 +158,11 @@ class Journal:
     async def _write(self, hold: Hold, turn: _Turn) -> None:
         claim, jobs = hold.claim, turn.asked
         number = hold.next_turn()
-        # Under way from now on, whatever becomes of this connection.
-        hold.writing = jobs
         result = await self._statement.run(
             *(b"%d" % claim.batch_id, b"%d" % claim.fence, b"%d" % number),
             array([job.subscriber_id for job in jobs]).encode(),
             *(array(turn.accepted).encode(), array(turn.free).encode()),
         )
-        hold.writing = []
         hold.asked -= 1
         if result is None:
             self._answer(hold, jobs, None, False, ())
@@ -155,17 +175,20 @@ class Journal:
         for hold in list(self._holds):
             if hold.is_lost:
                 continue
-            await db.execute(
+            turn, on_their_way = hold.next_turn(), hold.on_their_way()
+            cursor = await db.execute(
                 _WRITE_ANEW,
                 {
                     "batch": hold.claim.batch_id,
                     "fence": hold.claim.fence,
                     "witness": Handover.WITNESS,
-                    "turn": hold.next_turn(),
-                    "noted": hold.on_their_way(),
+                    "turn": turn,
+                    "noted": [job.subscriber_id for job in on_their_way],
                     "accepted": hold.accepted_ids(),
                 },
             )
+            if cursor.rowcount:
+                hold.noted(on_their_way, Row(turn, len(on_their_way), has_free=False))
 
 
 def _oldest_first(item: tuple[Hold, _Turn]) -> int:

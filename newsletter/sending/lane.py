@@ -10,12 +10,13 @@ from newsletter.sending.breaker import Breaker
 from newsletter.sending.connection import Connection
 from newsletter.sending.gates import Gates
 from newsletter.sending.holding import Job
+from newsletter.sending.message import Message, Outcome
 from newsletter.sending.pace import Limits
 from newsletter.sending.pauses import Pause
 from newsletter.sending.pool import Pool
 from newsletter.sending.rows import Server
-from newsletter.sending.smtp import Message, Outcome
 
+LEARNING = 0.05  # how much one more mail changes what is known of a server's speed
 HOLD_OFF = 3.0  # seconds, until the table is read again in any case
 
 _NEVER = 0.0, ""
@@ -51,6 +52,7 @@ class Lane:
         self.accepted_mails = 0  # since they were last stored, as all of these
         self.counts: Counter[str] = Counter()
         self._share = 1 / server.weight
+        self._seconds = 0.0  # that a connection needs for a mail, about; 0: not known
         self.moved_at = time.monotonic()  # when it last accepted a mail
         self.is_broken = False  # that the breaker opened was told
         self.rests_until = 0.0  # at least, on the monotonic clock
@@ -94,6 +96,11 @@ class Lane:
     def priority(self) -> int:
         """Lower goes first."""
         return self.server.priority
+
+    @property
+    def capacity(self) -> float:
+        """How many mails a second it could take, for each unit of weight; 0: not known yet."""
+        return len(self.pool.connections) * self._share / self._seconds if self._seconds else 0.0
 
     @property
     def trouble(self) -> str:
@@ -141,12 +148,16 @@ class Lane:
         """Count a mail that was offered to it against its limits."""
         self.gate.left -= 1
         self.served += self._share
+        job.offered_at = time.monotonic()
         if self._limits and (limits := self._limits.get(job.group)) is not None:
             self._gates.get(f"provider:{job.group}", limits).left -= 1
 
-    def accepted(self, group: str, now: float) -> Sequence[Outcome]:
+    def accepted(self, job: Job, now: float) -> Sequence[Outcome]:
         """Take note that it accepted a mail. Returns the refusals that count now."""
+        group = job.group
         self.moved_at = now
+        taken = time.monotonic() - job.offered_at
+        self._seconds += LEARNING * (taken - self._seconds) if self._seconds else taken
         self.accepted_mails += 1
         if self._over:
             self.ended |= self._over & {group, ""}

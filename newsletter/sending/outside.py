@@ -10,6 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeVar
 
@@ -22,9 +23,9 @@ from newsletter.sending.gates import Gates
 from newsletter.sending.holding import Job
 from newsletter.sending.lane import Lane, Sender
 from newsletter.sending.live import Publisher
+from newsletter.sending.message import Outcome
 from newsletter.sending.pace import PaceUnknown
 from newsletter.sending.queue import Queue
-from newsletter.sending.smtp import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -205,7 +206,7 @@ class Outside:
         """Open what connections are missing. Returns refusals that mean something else now."""
         freed: deque[Outcome] = deque()
         lane.tend(wanted)
-        if lane.is_retired:
+        if lane.is_retired or lane.breaker.reason:
             freed.extend(lane.breaker.take())
         server = lane.server
         for stop in lane.breaker.take_stops():
@@ -215,7 +216,6 @@ class Outside:
             lane.hold_off(stop.group, stop.reason)
         if lane.trouble_to_tell and (lane.breaker.reason or len(self._lanes) > 1):
             # The only server is tried again as the campaign is, which waits for it.
-            freed.extend(lane.breaker.take())
             cause = lane.breaker.cause if lane.breaker.reason else "trouble"
             begin = partial(pauses.begin, provider="", cause=cause, reason=lane.trouble_to_tell)
             await self._db.do(partial(begin, server_id=server.id))
@@ -239,18 +239,17 @@ class Outside:
 
     async def close(self, queues: Iterable[Queue]) -> None:
         """Say goodbye to everybody."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        try:
-            await self._tell(queues)
+        async with AsyncExitStack() as at_last:  # in the reverse order, whatever fails
+            at_last.callback(self._thread.shutdown)
+            at_last.push_async_callback(self._in_thread, connections.close_all)
+            at_last.push_async_callback(self._aside.close)
+            at_last.push_async_callback(self._publisher.close)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             for lane in self._all:
                 await lane.pool.close()
                 lane.retire()
                 await self._lease(lane)
-        finally:
-            await self._publisher.close()
-            await self._aside.close()
-            await self._in_thread(connections.close_all)
-            self._thread.shutdown()
+            await self._tell(queues)
 
     async def _from_tables(self, work: Callable[[], T]) -> T:
         """Read by Django's connection; again, on a new one, when it breaks."""

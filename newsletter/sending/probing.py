@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 
 from newsletter.sending.connection import Connection, Unreachable, connect
+from newsletter.sending.message import Message, Outcome
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Message, Outcome
 
 PATIENCE = 20  # seconds; a person waits for the answer
 MEGABYTE = 1_000_000
@@ -38,6 +38,7 @@ async def _probe(endpoint: Endpoint, name: str) -> Found:
     encryption = connection.encryption
     lines = _in_words(connection, endpoint)
     connection.quit()
+    await connection.gone()
     return Found(seconds, encryption, lines)
 
 

@@ -123,7 +123,8 @@ class Queue:
             self.waits_as_wanted = True
             opening = windows.next_opening(self.window, now)
             seconds = (opening - now).total_seconds()
-            return f"Outside its sending hours until {_moment(opening)}.", seconds
+            reason = f"Outside its sending hours until {_moment(opening)}."
+            return reason, min(seconds, LONGEST)
         if not self.lanes:
             domain = self.content.from_domain
             return f"No sending server in use may send for {domain}.", None

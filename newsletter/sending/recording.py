@@ -166,7 +166,9 @@ _CLOSE = f"""
         lease_until = NULL
     FROM (
         SELECT id, {IS_DONE} AS is_done,
-               (SELECT min(due_at) FROM newsletter_deferral WHERE batch_id = %(batch)s) AS first_due
+               (SELECT min(d.due_at) FROM newsletter_deferral d
+                JOIN unnest(subscriber_ids) AS member(id) ON member.id = d.subscriber_id
+                WHERE d.batch_id = %(batch)s) AS first_due
         FROM newsletter_batch
         WHERE id = %(batch)s AND fence = %(fence)s
     ) AS held

@@ -1,5 +1,6 @@
 """The sending servers as a run uses them: from their rows, or from SMTP_URL when there are none."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -14,6 +15,8 @@ from newsletter.models import Provider, SendingServer
 from newsletter.sending import oauth, servers, warmup
 from newsletter.sending.pace import Limits
 from newsletter.sending.servers import Auth, Endpoint, Tls
+
+logger = logging.getLogger(__name__)
 
 SMTP_URL = 0  # the id of the server that SMTP_URL names
 PASSWORD = "smtp-password"  # noqa: S105  (purposes of sealed texts)
@@ -44,11 +47,14 @@ class Server:
 
 
 def load() -> list[Server]:
-    """Return the servers in use, those to be preferred first. Reads the database."""
+    """Return the servers in use, those to be preferred first. Reads the database.
+
+    One whose secret can't be opened is left out: the others send.
+    """
     rows = list(SendingServer.objects.filter(is_active=True))
     if not rows and not SendingServer.objects.exists():
         return [default()]
-    return [_server(row) for row in rows]
+    return [server for row in rows if (server := _try_to_open(row)) is not None]
 
 
 def default() -> Server:
@@ -78,6 +84,29 @@ def endpoint(row: SendingServer) -> Endpoint:
         mails_per_connection=row.mails_per_connection,
         token=_token(row),
     )
+
+
+def why_closed(row: SendingServer) -> str:
+    """Return why a server can't be signed in to with what is stored; empty when it can."""
+    try:
+        endpoint(row)
+    except vault.CannotOpen as error:
+        return str(error)
+    return ""
+
+
+def _try_to_open(row: SendingServer) -> Server | None:
+    try:
+        return _server(row)
+    except vault.CannotOpen as error:
+        _say_once(row.pk, f"Nothing is sent through “{row.name}”: {error}")
+        return None
+
+
+# Servers are read each second.
+@lru_cache(maxsize=64)
+def _say_once(_server_id: int, words: str) -> None:
+    logger.error(words)
 
 
 def _server(row: SendingServer) -> Server:

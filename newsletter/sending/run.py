@@ -14,10 +14,10 @@ from newsletter.sending.connection import Unreachable
 from newsletter.sending.database import Database
 from newsletter.sending.engine import Engine, Result, Shift
 from newsletter.sending.envelope import Mail
+from newsletter.sending.message import Message, Outcome
 from newsletter.sending.pace import Buckets, PaceUnknown
 from newsletter.sending.replies import Reply, Verdict
 from newsletter.sending.rows import Server
-from newsletter.sending.smtp import Message, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from newsletter.sending import envelope
-from newsletter.sending.envelope import Mail
 from newsletter.sending.handshake import Handshake, Step
+from newsletter.sending.message import Message, Outcome
 from newsletter.sending.refusals import Stage
 from newsletter.sending.replies import ACCEPTED, Ended, Reader, Reply, Verdict, reply
 from newsletter.sending.servers import Endpoint
@@ -31,34 +31,6 @@ SETUP_PATIENCE = 300  # seconds for each reply before the first mail (RFC 5321, 
 FINISHED = "finished"
 WITHDRAWN = Reply(0, "withdrawn")
 _PLAIN_TEXT: Final = "the mail server sent plain text behind its answer to STARTTLS"
-
-
-class Message:
-    """One mail on its way through a conversation."""
-
-    __slots__ = ("invited", "mail", "problem", "released", "started", "withdrawn")
-
-    def __init__(self, mail: Mail) -> None:
-        self.mail = mail
-        self.released = False  # the journal has it
-        self.withdrawn = False  # the journal refused it: its body must not go out
-        self.started = False  # its first command was said
-        self.invited = False  # the server said 354
-        self.problem: tuple[Verdict, Reply, Stage] | None = None
-
-    def reset(self) -> None:
-        """Make it a new message, for one more connection."""
-        self.released = self.withdrawn = self.started = self.invited = False
-        self.problem = None
-
-
-class Outcome(NamedTuple):
-    """The end of one message in one conversation."""
-
-    message: Message
-    verdict: Verdict
-    reply: Reply
-    stage: Stage = Stage.CONNECT  # what `reply` answered
 
 
 class Expect(Enum):
@@ -137,7 +109,7 @@ class Conversation:
             if self.wants_tls and not self._reader.is_empty:
                 raise Ended(_PLAIN_TEXT)
         except Ended as end:
-            self._end(str(end))
+            self._end(self.handshake.without_secrets(str(end)))
         return self._take_outcomes()
 
     def _is_in_step(self, data: bytes) -> bool:
@@ -290,6 +262,10 @@ class Conversation:
             self._outcomes.append(Outcome(self._present, Verdict.RETURNED, last, Stage.BODY))
             self._present = None
             self.answered += 1  # it may be about this mail alone
+        elif self._next is not None and self._expected and self._expected[0] in (_RCPT, _DATA):
+            problem = Verdict.RETURNED, last, _STAGES[self._expected[0]]
+            self._next.problem = self._next.problem or problem
+            self.answered += 1
         raise Ended(f"the mail server ended the conversation: {last.without_addresses}")
 
     def _body_answered(self, code: int, lines: list[bytes]) -> None:

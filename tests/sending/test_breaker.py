@@ -13,9 +13,9 @@ from newsletter.sending.breaker import (
     POLICY_IN_A_ROW,
     Breaker,
 )
+from newsletter.sending.message import Message, Outcome
 from newsletter.sending.refusals import Cause, Refusal, Stage
 from newsletter.sending.replies import Reply, Verdict
-from newsletter.sending.smtp import Message, Outcome
 
 RELAY_DENIED = Reply(554, "5.7.1 relay access denied")
 NO_SUCH_USER = Reply(550, "5.1.1 no such user")

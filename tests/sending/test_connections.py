@@ -8,9 +8,10 @@ import uvloop
 
 from newsletter.sending import connection
 from newsletter.sending.connection import Unreachable
+from newsletter.sending.message import Message
 from newsletter.sending.replies import Verdict
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Conversation, Message
+from newsletter.sending.smtp import Conversation
 from tests.sending.raw import Raw
 from tests.sending.sink import Sink
 from tests.sending.test_smtp import Mail

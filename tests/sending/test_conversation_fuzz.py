@@ -12,9 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from newsletter.sending.message import Message
 from newsletter.sending.replies import Verdict
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Conversation, Message
+from newsletter.sending.smtp import Conversation
 
 REPLY = re.compile(rb"([2-5]\d\d)(?:[ \r].*)?", re.DOTALL)  # the last line of one
 MORE = re.compile(rb"[2-5]\d\d-.*", re.DOTALL)

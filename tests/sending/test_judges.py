@@ -91,7 +91,7 @@ def test_everybody_gets_one_mail(postfix, started, arguments):
         *(["-f", "MAIL"], ["-r", "MAIL"], ["-q", "MAIL"], ["-Q", "MAIL"]),
         *(["-f", "RCPT"], ["-r", "RCPT"], ["-q", "RCPT"], ["-Q", "RCPT"]),
         *(["-f", "DATA"], ["-r", "DATA"], ["-q", "DATA"], ["-Q", "DATA"]),
-        *(["-r", "."], ["-Q", "."]),
+        *(["-f", "."], ["-r", "."], ["-Q", "."]),
         ["-B", "554 5.7.1 Blocked by our reputation list", "-f", "RCPT"],
         ["-b", "451 4.7.1 Greylisted, try again later", "-r", "RCPT"],
     ],

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from newsletter.sending.message import Message
 from newsletter.sending.replies import Verdict
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Conversation, Message
+from newsletter.sending.smtp import Conversation
 from tests.sending.test_smtp import Mail
 
 CLOSE = b"\0close"  # behind, or in place of, an answer

@@ -16,6 +16,7 @@ class Server:
     priority: int = 10
     is_usable: bool = True
     moved_at: float = NOW
+    capacity: float = 0.0
 
 
 def test_a_server_alone_always_has_its_turn():
@@ -80,3 +81,15 @@ def test_shares_follow_the_weights_whoever_is_quick(weights, quick):
 
     shares = [count / weight for count, weight in zip(taken, weights, strict=True)]
     assert max(shares) - min(shares) <= sharing.SLACK + 1
+
+
+@pytest.mark.parametrize(
+    ("capacity", "may_go"),
+    [(0.0, False), (40.0, False), (30.0, True), (1.0, True)],
+    ids=["not known", "slower", "much slower", "hardly moving"],
+)
+def test_nobody_waits_for_a_server_that_could_never_keep_up(capacity, may_go):
+    quick, slow = Server(served=1e6, capacity=100.0), Server(capacity=capacity)
+
+    assert is_turn_of(quick, [quick, slow], NOW) is may_go
+    assert is_turn_of(slow, [quick, slow], NOW)

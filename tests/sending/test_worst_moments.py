@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from newsletter import campaigns
+from newsletter.composing import CompiledMessage
 from newsletter.models import Batch, Campaign, Handover
 from newsletter.sending import batches, recording, run
 from newsletter.sending.database import connect
@@ -179,7 +180,7 @@ def test_a_cancelled_campaign_stops_and_its_sum_balances(sink, started):
 
 
 def test_two_workers_never_share(sink, started, worker):
-    sink.seconds = 0.01
+    sink.seconds = 0.05
     campaign = started(200)
 
     workers = [worker(campaign), worker(campaign)]
@@ -266,17 +267,25 @@ def test_a_batch_that_kills_its_workers_is_set_aside_and_can_be_tried_again(sink
     assert numbers(campaign) == {"sent": 3}
 
 
-def test_a_run_that_stumbles_gives_its_batch_back_and_counts_it(sink, started, monkeypatch):
-    campaign = started(3)
-    monkeypatch.setattr("newsletter.composing.CompiledMessage.render", lambda self, person: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run.send(campaign.pk, seconds=20)
+def test_a_mail_that_can_not_be_made_by_our_fault_makes_its_campaign_wait_alone(
+    sink, started, monkeypatch
+):
+    broken, sound = started(3), started(2)
+    render = CompiledMessage.render
+
+    def fail_for_one(self, person):
+        return 1 / 0 if self._edition.campaign_id == broken.pk else render(self, person)
+
+    monkeypatch.setattr(CompiledMessage, "render", fail_for_one)
+
+    result = run.send(seconds=20)
     monkeypatch.undo()
-    assert list(Batch.objects.values_list("state", "attempts")) == [("waiting", 1)]
 
-    finish(campaign)
-
-    assert numbers(campaign) == {"sent": 3}
+    assert numbers(sound) == {"sent": 2}
+    assert numbers(broken) == {"pending": 3}
+    assert "ZeroDivisionError" in result.waiting[broken.pk]
+    finish(broken)
+    assert numbers(broken) == {"sent": 3}
 
 
 def test_who_is_erased_while_their_mail_is_on_the_way_leaves_no_name(sink, started):
