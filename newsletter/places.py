@@ -14,7 +14,7 @@ from django.utils import timezone
 from newsletter.models import Campaign, Pause, Provider, SendingServer, ServerUsage
 from newsletter.sending import live, warmup
 from newsletter.sending.known_providers import KNOWN
-from newsletter.sending.rows import SMTP_URL, Server
+from newsletter.sending.rows import SMTP_URL, Server, why_closed
 from newsletter.sending.servers import Endpoint
 
 NOTABLE = 3.0  # seconds; shorter waits for a limit are how limits work
@@ -62,6 +62,10 @@ def servers(seen: live.Live, pauses: Iterable[Pause], domain: str = "") -> list[
         if domain and not _may_send_for(row, domain):
             words = f"may not send for {domain}"
             places.append(Place(str(row.pk), row.name, State.UNFIT, words))
+            continue
+        if because := why_closed(row):
+            words = "can’t be signed in to"
+            places.append(Place(str(row.pk), row.name, State.PAUSED, words, because=because))
             continue
         place = _server(row.pk, row.name, detail(row, used), seen, stopped.get(row.pk))
         if place.state in (State.IDLE, State.SENDING) and _is_used_up(row, used.get(row.pk, 0)):
