@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EVERY = 1.0  # seconds between looks
+LEASE_PATIENCE = 1.0  # seconds for Redis to lease connections: all else waits for it
+REDIS_AWAY = 5.0  # seconds without such a question after it did not answer; less than pace.LEASE
 BROKEN = "The content of the campaign can't be made ready: {}. The worker's log says more."
 
 
@@ -51,6 +53,7 @@ class Outside:
         self._publisher = Publisher(settings.REDIS_URL)
         self._directory: providers.Directory | None = None
         self._next = 0.0
+        self._redis_is_away_until = 0.0  # on the monotonic clock
         # One thread, so that Django's own connection is one too.
         self._thread = ThreadPoolExecutor(1, "tables")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -190,15 +193,27 @@ class Outside:
         of_before = sum(len(each.pool.connections) for each in leaving)
         holding = len(lane.pool.connections) + of_before
         key = f"server:{lane.server.id}"
-        try:
-            granted = await self._gates.buckets.connections(
-                key, self._run_id, wanted, limit, holding
-            )
+        granted = await self._ask_for_connections(key, wanted, limit, holding)
+        if granted is not None:
             lane.pool.limit = max(0, granted - of_before)
-        except PaceUnknown:
+        else:
             # What we have stays; Redis forgets us when it is away for long, and so do the others.
             lane.pool.limit = max(1, len(lane.pool.connections))
         lane.trim()
+
+    async def _ask_for_connections(
+        self, key: str, wanted: int, limit: int, holding: int
+    ) -> int | None:
+        """Return how many connections we may have; None when Redis does not say."""
+        if time.monotonic() < self._redis_is_away_until:
+            return None
+        buckets = self._gates.buckets
+        try:
+            async with asyncio.timeout(LEASE_PATIENCE):
+                return await buckets.connections(key, self._run_id, wanted, limit, holding)
+        except (PaceUnknown, TimeoutError):
+            self._redis_is_away_until = time.monotonic() + REDIS_AWAY
+            return None
 
     # --- troubles --------------------------------------------------------------------------
 
