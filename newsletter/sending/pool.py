@@ -1,14 +1,18 @@
 """The connections of one run: opened as they are needed, watched, and closed."""
 
 import asyncio
+import logging
 from math import inf
 
 from newsletter.sending import connection
 from newsletter.sending.connection import Connection, Owner, Unreachable
 from newsletter.sending.servers import Endpoint
 
+logger = logging.getLogger(__name__)
+
 MOST_FRUITLESS = 5  # connections in a row that ended without one answer for a mail
 GOODBYE = 1.0  # seconds for the server to take our QUIT
+BROKEN = "no connection can be opened: {}; the worker's log says more"
 
 
 class Pool:
@@ -88,12 +92,19 @@ class Pool:
         try:
             opened = await connection.connect(self._server, self._name, self._owner)
         except Unreachable as error:
-            # A server that takes some connections and no more has a limit: it is kept to.
-            self._allowed = max(1, len(self.connections))
-            if not self.connections:
-                self.trouble = str(error)
+            self._failed(str(error))
+        except Exception as error:
+            # Nobody waits for this task: unsaid, it would be tried again and again in silence.
+            logger.exception("a connection to %s can't be opened", self._server)
+            self._failed(BROKEN.format(type(error).__name__))
         else:
             self._add(opened)
+
+    def _failed(self, reason: str) -> None:
+        # A server that takes some connections and no more has a limit: it is kept to.
+        self._allowed = max(1, len(self.connections))
+        if not self.connections:
+            self.trouble = reason
 
     def _add(self, opened: Connection) -> None:
         # It may have been closed again before we came to hear that it was open.
