@@ -222,6 +222,12 @@ def set_pace(
     wake.workers()
 
 
+def try_again() -> None:
+    """Have the campaigns that wait looked at at once: what they wait for may be there now."""
+    Campaign.objects.filter(status=Status.RUNNING, retry_at__isnull=False).update(retry_at=None)
+    transaction.on_commit(wake.workers)
+
+
 def cancel(campaign_id: int) -> None:
     """Stop for good, within about a second. Who has not been mailed stays pending, unsent.
 

@@ -1,13 +1,16 @@
 """`manage.py server`, as a person and as a script use it."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.timezone import now
 
 from newsletter import vault
 from newsletter.models import SendingServer
 from newsletter.sending import rows
+from tests.factories import make_campaign
 from tests.sending.conftest import sink  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +50,16 @@ def test_it_is_listed_switched_off_and_on():
     assert "Relay\t" in before and "switched off" not in before
     assert "Relay\tswitched off" in off
     assert SendingServer.objects.get().is_active
+
+
+def test_switching_one_on_lets_what_waits_go_on():
+    command("add", "Relay", "relay.example.org", "--off")
+    campaign = make_campaign(status="running", retry_at=now() + timedelta(hours=1))
+
+    command("enable", "Relay")
+
+    campaign.refresh_from_db()
+    assert campaign.retry_at is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from newsletter import places, vault
+from newsletter import campaigns, places, vault
 from newsletter.admin.listing import Listing, badge
 from newsletter.admin.pages import permitted
 from newsletter.admin.server_form import FIELDS, SECRETS, ServerForm
@@ -116,6 +116,11 @@ class ServerAdmin(Listing):
         response: HttpResponse = super().changeform_view(request, object_id, form_url, more)
         return response
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Store it, and let what waited for such a server go on."""
+        super().save_model(request, obj, form, change)
+        campaigns.try_again()
+
     def get_urls(self) -> list[URLPattern]:
         """Add the buttons of a server's page."""
         change = "newsletter.change_sendingserver"
@@ -157,6 +162,7 @@ def _test(request: HttpRequest, endpoint: Any, answer: HttpResponse) -> HttpResp
 def lift(request: HttpRequest, server_id: int) -> HttpResponse:
     """End a pause now: of the whole server, or of one provider there."""
     if pauses.lift(server_id, request.POST.get("provider", "")):
+        campaigns.try_again()
         messages.success(request, "The pause is over. If it is refused again, the next is longer.")
     else:
         messages.info(request, "It was over already.")

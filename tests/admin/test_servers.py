@@ -131,6 +131,22 @@ def test_a_pause_is_lifted(admin_client):
     assert pause.until <= timezone.now()
 
 
+@pytest.mark.parametrize("page", ["change", "lift"])
+def test_a_server_that_may_be_used_again_lets_what_waits_go_on(admin_client, page):
+    server = make_server()
+    later = timezone.now() + timedelta(hours=1)
+    Pause.objects.create(server_id=server.pk, cause="trouble", reason="gone", until=later)
+    waiting, paused = (
+        make_campaign(status=status, retry_at=later) for status in ("running", "paused")
+    )
+
+    admin_client.post(url(page, server.pk), form())
+
+    waiting.refresh_from_db()
+    paused.refresh_from_db()
+    assert (waiting.retry_at, paused.retry_at) == (None, later)
+
+
 def test_states_of_servers_and_what_waits_are_said():
     relay = make_server(name="Relay", per_day=100)
     ServerUsage.objects.create(server_id=relay.pk, hour=timezone.now(), accepted=100)

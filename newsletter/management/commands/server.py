@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter import places, vault, wording
+from newsletter import campaigns, places, vault, wording
 from newsletter.models import Pause, SendingServer
 from newsletter.sending import live, probing, rows
 from newsletter.sending.connection import Unreachable
@@ -93,6 +93,8 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError("\n".join(error.messages), returncode=USAGE) from error
         server.save()
+        if server.is_active:
+            campaigns.try_again()
         self.stdout.write(str(server.pk))
 
     def _test(self, options: dict[str, Any]) -> None:
@@ -113,6 +115,8 @@ class Command(BaseCommand):
         server = _find(options["name"])
         server.is_active = on
         server.save(update_fields=["is_active", "changed_at"])
+        if on:
+            campaigns.try_again()
         self.stdout.write(f"{server} is {'in use' if on else 'switched off'}.")
 
     def _endpoint(self, options: dict[str, Any]) -> Endpoint:
