@@ -16,6 +16,7 @@ TOKEN_PATIENCE = 30  # seconds for an access token
 CONNECT_PATIENCE = 30  # seconds for the connection itself; the greeting has its own
 TICK = 1.0  # seconds between looks for a server that hangs
 HUNG_UP = "the mail server hung up"
+TOO_SLOW = "the mail server took too long"
 GOODBYE_PATIENCE = 1  # seconds for what is still unsent when we hang up
 
 
@@ -237,25 +238,34 @@ async def _begin(connection: Connection, server: Endpoint) -> Connection:
     return connection
 
 
-async def hand_over(server: Endpoint, name: str, messages: list[Message]) -> list[Outcome]:
+async def hand_over(
+    server: Endpoint, name: str, messages: list[Message], patience: float | None = None
+) -> list[Outcome]:
     """Send some mails one after the other, without journal. Raises Unreachable.
 
     For mails that are recorded elsewhere, or not at all: confirmations and tests. Where a server
-    takes only some on one connection, the others go over the next.
+    takes only some on one connection, the others go over the next. After `patience` seconds (None:
+    as many as it takes) we hang up; what was under way is in doubt then.
     """
     sender = _Sender(messages)
+    try:
+        async with asyncio.timeout(patience):
+            reason = await _hand_over(server, name, sender)
+    except (Unreachable, TimeoutError) as error:
+        reason = str(error) or TOO_SLOW
+        if not sender.outcomes:
+            raise Unreachable(reason) from error
+    sender.give_up(reason)
+    return sender.outcomes
+
+
+async def _hand_over(server: Endpoint, name: str, sender: "_Sender") -> str:
+    """Use one connection after the other. Returns why the mails that are left can't go."""
     while True:
-        try:
-            connection = await connect(server, name, sender)
-        except Unreachable as error:
-            if not sender.outcomes:
-                raise
-            sender.give_up(str(error))
-            return sender.outcomes
+        connection = await connect(server, name, sender)
         await sender.use(connection)
         if not (sender.waiting and connection.conversation.answered):
-            sender.give_up(connection.conversation.ended)
-            return sender.outcomes
+            return connection.conversation.ended
 
 
 class _Sender:
@@ -276,6 +286,9 @@ class _Sender:
                     async with asyncio.timeout(TICK):
                         await self._news.wait()
                 connection.check_patience()
+        except asyncio.CancelledError:
+            connection.abort(TOO_SLOW)
+            raise
         finally:
             connection.quit()
             await connection.gone()  # a loop that ends before would swallow the goodbye

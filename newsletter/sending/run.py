@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 M = TypeVar("M", bound=Mail)
 
+PATIENCE = 100.0  # seconds for some mails that no campaign records: well below confirmation.CLAIM
 NOBODY = "no sending server in use may send for {}"
 
 
@@ -49,8 +51,9 @@ def send_mails(mails: Sequence[M], sender: str = "") -> list[tuple[M, Verdict, R
     """Hand over some mails that no campaign records, before all that waits. Raises Unreachable.
 
     `sender` is their From (empty: DEFAULT_FROM), which says who may send them and who signs them.
-    Returns what became of each. Limits count these mails, and never hold them up.
+    Returns what became of each, within PATIENCE. Limits count these mails, and never hold them up.
     """
+    end = time.monotonic() + PATIENCE
     domain = headers.mailbox(sender or settings.DEFAULT_FROM_EMAIL).domain
     sign = content.signing(domain)
     trouble = Unreachable(NOBODY.format(domain))
@@ -58,7 +61,7 @@ def send_mails(mails: Sequence[M], sender: str = "") -> list[tuple[M, Verdict, R
         ready = mails if server.relay_signs else [sign(mail) for mail in mails]
         messages = [Message(mail) for mail in ready]
         try:
-            outcomes = _run(_hand_over(server, messages))
+            outcomes = _run(_hand_over(server, messages, end - time.monotonic()))
         except Unreachable as error:
             trouble = error
             continue
@@ -96,8 +99,8 @@ async def _settle_abandoned() -> None:
         await db.close()
 
 
-async def _hand_over(server: Server, messages: list[Message]) -> list[Outcome]:
-    outcomes = await connection.hand_over(server.endpoint, _name(), messages)
+async def _hand_over(server: Server, messages: list[Message], patience: float) -> list[Outcome]:
+    outcomes = await connection.hand_over(server.endpoint, _name(), messages, patience)
     if not server.limits.is_open and messages:
         buckets = Buckets(settings.REDIS_URL)
         want = pace.Want(f"server:{server.id}", len(messages), server.limits, force=True)

@@ -1,5 +1,6 @@
 """Mails that no campaign records: tests of a draft, and requests to confirm."""
 
+import time
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -9,6 +10,8 @@ from django.utils.timezone import now
 from newsletter import campaigns, confirmations
 from newsletter.composing import Person
 from newsletter.models import Batch, Delivery
+from newsletter.sending import run
+from subscribers import confirmation
 from subscribers.models import Confirmation, MailingList, Subscription
 from tests.factories import make_campaign, make_list, make_subscriber, make_subscription
 
@@ -130,6 +133,22 @@ def test_a_server_that_is_down_uses_up_no_attempts(sink):
     request.refresh_from_db()
     assert request.mail_attempts == 0
     assert request.mail_due_at <= now()
+
+
+def test_a_slow_server_has_no_longer_than_the_claim(sink, monkeypatch):
+    monkeypatch.setattr(run, "PATIENCE", 1.5)
+    requests = [ask() for _ in range(3)]
+    sink.seconds = 1  # for each mail
+    Confirmation.objects.update(mail_due_at=now() - timedelta(hours=1))
+
+    begun = time.monotonic()
+    confirmations.send_due()
+
+    took = time.monotonic() - begun
+    sent = Confirmation.objects.filter(mail_sent_at__isnull=False)
+    again = Confirmation.objects.filter(mail_due_at__lt=now() + confirmation.CLAIM / 2)
+    assert took < 3
+    assert (sent.count(), again.count()) == (1, len(requests) - 1)
 
 
 def test_a_request_that_can_not_be_made_holds_up_nobody(sink, monkeypatch, caplog):
