@@ -67,6 +67,9 @@ def test_switching_one_on_lets_what_waits_go_on():
     [
         ("add", "Relay", "relay.example.org", "--username", "news"),  # and no password
         ("add", "Relay", "relay.example.org", "--port", "70000"),
+        ("add", "Relay", "relay.example.org", "--per-minute", "0"),
+        ("add", "Relay", "relay.example.org", "--from-domain", "no domain"),
+        ("add", "Relay", "no host"),
         ("enable", "nobody"),
         ("test", "nobody"),
     ],

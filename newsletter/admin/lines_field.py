@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-_NAME = re.compile(r"[^\s@,;/:]+\.[^\s@,;/:]+|localhost")
+from newsletter.models.server import DOMAIN
 
 
 class DomainsField(forms.CharField):
@@ -31,7 +31,7 @@ class DomainsField(forms.CharField):
         """Refuse what is no domain."""
         super().validate(value)
         for name in value:
-            if not _NAME.fullmatch(name):
+            if not DOMAIN.fullmatch(name):
                 raise forms.ValidationError(f"“{name}” is not a domain, such as example.org.")
 
     def has_changed(self, initial: Any, data: Any) -> bool:

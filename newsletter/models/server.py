@@ -1,5 +1,7 @@
 """The servers that take our mail, the providers that it goes to, and what each of them allows."""
 
+import re
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, URLValidator
@@ -8,6 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 LARGEST_PORT = 65_535
+DOMAIN = re.compile(r"[^\s@,;/:]+\.[^\s@,;/:]+|localhost")
+_HOST = re.compile(r"[^\s/\\@\[\]<>,;?#\"']+")
 
 
 class Limited(models.Model):
@@ -122,7 +126,14 @@ class SendingServer(Limited):
         return self.name
 
     def clean(self) -> None:
-        """Refuse what can't work together. Raises ValidationError."""
+        """Refuse what can't be, or can't work together. Raises ValidationError."""
+        if self.host and not _HOST.fullmatch(self.host):
+            raise ValidationError({"host": "This is neither the name nor the address of a host."})
+        if self.port is not None and not 1 <= self.port <= LARGEST_PORT:
+            raise ValidationError({"port": f"Ports are numbers from 1 to {LARGEST_PORT:,}."})
+        for domain in self.from_domains:
+            if not DOMAIN.fullmatch(domain):
+                raise ValidationError({"from_domains": f"“{domain}” is not a domain."})
         if self.username and self.tls == self.Tls.NONE and not self.is_near:
             raise ValidationError({"tls": "A password is not sent over an unprotected connection."})
         if self.warmup_from and not self.warmup_ceiling and self.warmup_growth <= 1:

@@ -91,7 +91,8 @@ def test_without_a_user_no_password_is_kept(admin_client):
         ({"auth": "xoauth2"}, "refresh_token"),
         ({"tls": "none"}, "tls"),
         ({"from_domains": "me@example.org/"}, "from_domains"),
-        ({"port": "70000"}, "__all__"),
+        ({"port": "70000"}, "port"),
+        ({"host": "no host"}, "host"),
     ],
 )
 def test_mistakes_stand_at_their_field(admin_client, fields, field):

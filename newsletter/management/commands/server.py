@@ -1,13 +1,13 @@
 """`server`: list, add, try and switch sending servers, from a terminal. Secrets are asked for."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from getpass import getpass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -18,6 +18,12 @@ from newsletter.sending.connection import Unreachable
 from newsletter.sending.servers import Endpoint, greeting_name
 
 FAILED, USAGE = 1, 2
+EXIT_CODES = """\
+exit codes:
+  0  done; with test: the server can be used
+  1  test: it does not answer, or refuses
+  2  wrong usage: no such server, or a value that can't be
+"""
 NUMBERS = {
     "port": "587 unless said otherwise",
     "priority": "a lower number is used first",
@@ -37,20 +43,34 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the actions."""
+        parser.epilog = EXIT_CODES
+        parser.formatter_class = RawDescriptionHelpFormatter
         actions = parser.add_subparsers(dest="action", required=True)
         actions.add_parser("list", help="say what is there, and what it does")
         add = actions.add_parser("add", help="add one; a password is asked for")
-        add.add_argument("name")
-        add.add_argument("host")
-        add.add_argument("--tls", choices=SendingServer.Tls.values, default="starttls")
-        add.add_argument("--username", default="")
+        add.add_argument("name", help="how you call it")
+        add.add_argument("host", help="a name or an address")
+        add.add_argument(
+            "--tls",
+            choices=SendingServer.Tls.values,
+            default="starttls",
+            help="starttls (required) unless said otherwise",
+        )
+        add.add_argument("--username", default="", help="without one, nobody signs in")
         add.add_argument(
             "--password-file", type=Path, metavar="FILE", help="its first line; - for input"
         )
-        add.add_argument("--from-domain", action="append", default=[], dest="from_domains")
+        add.add_argument(
+            "--from-domain",
+            action="append",
+            default=[],
+            dest="from_domains",
+            metavar="DOMAIN",
+            help="of From addresses that it may send for; may be given more than once",
+        )
         add.add_argument("--relay-signs", action="store_true", help="it adds the DKIM signature")
         add.add_argument("--off", action="store_true", help="don't use it yet")
-        add.add_argument("--per-second", type=float)
+        add.add_argument("--per-second", type=float, help="mails a second, 0.5 is one in two")
         for name, words in NUMBERS.items():
             add.add_argument(f"--{name.replace('_', '-')}", type=int, help=words)
         for action, words in {
@@ -74,7 +94,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{server.pk}\t{server.name}\tswitched off")
 
     def _add(self, options: dict[str, Any]) -> None:
-        given = {name: options[name] for name in (*NUMBERS, "per_second") if options[name]}
+        numbers = {name: options[name] for name in (*NUMBERS, "per_second")}
         server = SendingServer(
             name=options["name"],
             host=options["host"],
@@ -83,7 +103,7 @@ class Command(BaseCommand):
             from_domains=[domain.lower() for domain in options["from_domains"]],
             relay_signs=options["relay_signs"],
             is_active=not options["off"],
-            **given,
+            **{name: number for name, number in numbers.items() if number is not None},
         )
         if server.username:
             password = _password(options["password_file"])
@@ -91,7 +111,7 @@ class Command(BaseCommand):
         try:
             server.full_clean()
         except ValidationError as error:
-            raise CommandError("\n".join(error.messages), returncode=USAGE) from error
+            raise CommandError(_in_words(error), returncode=USAGE) from error
         server.save()
         if server.is_active:
             campaigns.try_again()
@@ -123,6 +143,15 @@ class Command(BaseCommand):
         if options["name"] == str(rows.SMTP_URL):
             return rows.default().endpoint
         return rows.endpoint(_find(options["name"]))
+
+
+def _in_words(error: ValidationError) -> str:
+    """Write what is wrong with each field, a line for each."""
+    return "\n".join(
+        message if field == NON_FIELD_ERRORS else f"{field.replace('_', '-')}: {message}"
+        for field, messages in error.message_dict.items()
+        for message in messages
+    )
 
 
 def _find(name: str) -> SendingServer:
