@@ -398,3 +398,12 @@ def test_second_default_is_refused(admin_client):
     )
 
     assert str(first) in str(response.context["adminform"].form.errors["is_default"])
+
+
+def test_hours_are_said_to_be_those_of_the_installation(admin_client, settings):
+    settings.TIME_ZONE = "Europe/London"
+    campaign = make_campaign(status=Status.RUNNING)
+
+    page = admin_client.get(url("progress", campaign.pk)).content.decode()
+
+    assert "Hours are those of Europe/London" in page
