@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from datetime import datetime
 from datetime import time as ClockTime
 from pathlib import Path
 from typing import IO, Any, cast
@@ -307,6 +308,6 @@ def _clock(text: str | None, present: ClockTime | None) -> ClockTime | None:
     if text is None or text == "none":
         return present if text is None else None
     try:
-        return ClockTime.fromisoformat(text)
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007  (a time of day)
     except ValueError:
         raise CommandError(f"“{text}” is no time such as 09:30.", returncode=USAGE) from None
