@@ -125,4 +125,4 @@ def array(values: Sequence[float]) -> str:
 
 def numbers(text: bytes | None) -> list[int]:
     """Read an array of numbers as PostgreSQL writes it; none when it is NULL."""
-    return [int(number) for number in text[1:-1].split(b",")] if text else []
+    return [int(number) for number in text[1:-1].split(b",") if number] if text else []

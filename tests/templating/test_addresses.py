@@ -13,7 +13,8 @@ ATTRIBUTES = {"code": "ab/c d", "shop": "leith", "home": "https://e.org/ü?a=1",
 ANN = (7, "Ann O’Reader", "ann@example.org", "en-GB", ATTRIBUTES)
 AWKWARD = st.text(
     st.one_of(
-        st.sampled_from(list("/\\\\@:#?&=%.[]{}<>\"'\\r\\n\\t\\0 é😀\u05d0\u2028")), st.characters()
+        st.sampled_from(list("/\\\\@:#?&=%.[]{}<>\"'\\r\\n\\t\\0 é😀\u05d0\u2028")),
+        st.characters(codec="utf-8"),
     ),
     max_size=30,
 )
