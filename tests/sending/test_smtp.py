@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.sending.message import Message
 from newsletter.sending.replies import Verdict
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Conversation, Message
+from newsletter.sending.smtp import Conversation
 
 PLAIN = Endpoint("sink.example", 25, "none")
 PIPELINING = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"

@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from newsletter import campaigns
 from newsletter.sending import connection, dialing, run
+from newsletter.sending.message import Message
 from newsletter.sending.replies import Verdict
 from newsletter.sending.servers import Endpoint
-from newsletter.sending.smtp import Message
 from tests.sending.conftest import numbers, send
 from tests.sending.raw import Raw
 from tests.sending.test_smtp import Mail
