@@ -7,6 +7,8 @@ from typing import Any
 from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from newsletter import wording
 from newsletter.models import Campaign
@@ -31,6 +33,13 @@ def about(counted: tuple[int, bool]) -> str:
 def people(number: int, word: str) -> str:
     """Write a number with its word, which gets an s when it isn't one."""
     return f"{intcomma(number)} {word}{'' if number == 1 else 's'}"
+
+
+@register.filter
+def address(email: str) -> SafeString:
+    """Write an address so that a narrow column breaks it before the @, not within its domain."""
+    name, at, domain = email.rpartition("@")
+    return format_html("{}<wbr>{}{}", name, at, domain)
 
 
 @register.filter

@@ -96,7 +96,7 @@ def test_who_is_asked_to_wait_is_listed_with_the_next_try(admin_client, campaign
 
     page = admin_client.get(url("problems", campaign.pk), {"status": "deferred"}).content.decode()
 
-    assert "later@example.org" in page
+    assert "later<wbr>@example.org" in page
     assert "451 greylisted" in page
 
 
