@@ -43,7 +43,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 60:
-        return "under a minute"
+        return "< 1 min"
     if seconds < 3600:
         return f"{round(seconds / 60)} min"
     hours = seconds / 3600
