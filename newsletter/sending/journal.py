@@ -67,6 +67,13 @@ _WRITE_ANEW = """
     )
 """
 
+# There is nothing to wait for at a commit, since the table is unlogged. The statement finds
+# everything by key, so it is planned once: a plan for each row costs PostgreSQL more than the row.
+_SETUP = """
+    SELECT set_config('synchronous_commit', 'off', false),
+           set_config('plan_cache_mode', 'force_generic_plan', false)
+"""
+
 # The hold, the jobs that asked, their row (None: the batch is not ours), whether they may go, and
 # those who have just left, or came back since: to be looked at again.
 Answer = Callable[[Hold, list[Job], Row | None, bool, Collection[int]], None]
@@ -95,9 +102,7 @@ class Journal:
 
     def __init__(self, answer: Answer, holds: Collection[Hold]) -> None:
         """`holds`: the batches that are ours at any time."""
-        # There is nothing to wait for at a commit, since the table is unlogged.
-        setup = "SET synchronous_commit = off"
-        self._statement = Prepared(_WRITE, setup, on_connect=self._recall)
+        self._statement = Prepared(_WRITE, _SETUP, on_connect=self._recall)
         self._answer = answer
         self._holds = holds
         self._turns: dict[Hold, _Turn] = {}
