@@ -135,14 +135,14 @@ def _pace(now: Situation) -> Text:
 def _places(title: str, places: list[Place]) -> Table:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 1), expand=False)
     table.add_column("", overflow="fold")
-    table.add_column("a second", justify="right")
+    table.add_column("rate", justify="right")
     table.add_column("state", overflow="fold")
     table.add_column("", overflow="fold", style="dim")
     for place in places:
         detail = f"{place.waiting:,} wait for its limit" if place.waiting else place.detail
         table.add_row(
             Text(place.name),
-            f"{place.per_second:,.0f}" if place.per_second else "–",
+            wording.rate(place.per_second),
             Text(wording.in_words(place), style=COLOURS.get(place.state, "dim")),
             Text(detail),
         )
