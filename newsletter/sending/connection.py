@@ -137,8 +137,13 @@ class Connection(asyncio.Protocol):
         await self._begun
 
     async def gone(self) -> None:
-        """Wait until the socket is closed, after the conversation has ended: GOODBYE_PATIENCE."""
-        while self._transport is not None:
+        """Wait until the socket is closed, after the conversation has ended.
+
+        At most twice GOODBYE_PATIENCE: when encryption fails in the wrong moment, the event loop
+        closes the socket and does not tell us.
+        """
+        end = self._loop.time() + 2 * GOODBYE_PATIENCE
+        while self._transport is not None and self._loop.time() < end:
             await asyncio.sleep(0.01)
 
     # --- details ------------------------------------------------------------------------
