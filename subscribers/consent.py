@@ -177,7 +177,10 @@ def suppress(email_key: str, reason: Suppression.Reason, *, origin: Origin) -> b
 
 
 def unsuppress(email_key: str, *, origin: Origin) -> bool:
-    """Allow mail to this address again; it is on no list until it joins one. False: it was not."""
+    """Allow mail to this address again. Returns False when it was not suppressed.
+
+    Whoever was suppressed by hand has left all lists; after a bounce they are on theirs again.
+    """
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().filter(email_key=email_key).first()
         digest = suppression.email_hash(email_key)

@@ -10,8 +10,6 @@ LONGEST_REASON = 500  # characters, as the tables keep it
 LONGEST_LINE = 8_192  # bytes; RFC 5321 asks for 512, servers that explain themselves send more
 MOST_LINES = 200  # in one reply
 
-# Enhanced codes (RFC 3463) that speak of this recipient and of nobody else.
-_ABOUT_THE_ADDRESS = re.compile(r"[245]\.(?:1\.(?:[1236]|10)|2\.[012]|6\.7)\b")
 _ADDRESS = re.compile(r"\S+@\S+")
 _CODES: Final = {b"%d" % code: code for code in range(200, 600)}
 _MARKS: Final = frozenset((b" ", b"\r", b""))  # of the last line of a reply
@@ -46,11 +44,6 @@ class Reply:
     def without_addresses(self) -> str:
         """What may stand in a log, or in what is said of a whole campaign."""
         return _ADDRESS.sub("…", str(self))
-
-    @property
-    def is_about_the_address(self) -> bool:
-        """Whether it says that this address is wrong, rather than anything about us."""
-        return bool(_ABOUT_THE_ADDRESS.match(self.text))
 
 
 ACCEPTED: Final = Reply(250, "")
