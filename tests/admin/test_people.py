@@ -75,8 +75,8 @@ def test_search_reads_the_index(rf, admin_user):
         cursor.execute("SET LOCAL enable_seqscan = off")
         plan = people.order_by().explain()
 
-    assert "Index" in plan.split("\n")[0]
-    assert "email_key" in plan
+    assert "Index Cond" in plan
+    assert ">= 'ada'" in plan
     assert "Seq Scan" not in plan
 
 
