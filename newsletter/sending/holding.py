@@ -156,6 +156,8 @@ class Hold:
         record.sent.append(job.subscriber_id)
         record.sent_at.append(time.time())
         self._settle(job, Verdict.SENT)
+        # The batch keeps the job to its end; its memory goes to the next mail while it is warm.
+        del job.mail
 
     def refused(self, job: Job, refusal: Refusal, reply: Reply) -> None:
         """The server said no, or later: for good, or until it is tried again."""
