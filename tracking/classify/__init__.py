@@ -1,0 +1,19 @@
+"""Who it was that opened or clicked: a person, a proxy, a prefetcher or a scanner. Pure.
+
+`judge` takes hits and says of each what it takes it for, and why. It looks at one hit alone (what
+its program says of itself, and whether its headers agree) and at hits together (what can one
+person's two hands do in two seconds?). It never drops a hit and stores nothing; docs/verdicts.md
+explains every signal and what cannot be known.
+
+    verdicts    the words: Verdict, Evidence, Judgement
+    agents      what a user agent says of itself
+    networks    whose network an address lies in
+    alone       what one hit says by itself
+    together    what hits say of each other
+    judging     which of it all is believed
+"""
+
+from tracking.classify.judging import judge
+from tracking.classify.verdicts import PEOPLE, RULES, WINDOW, Evidence, Judgement, Verdict
+
+__all__ = ["PEOPLE", "RULES", "WINDOW", "Evidence", "Judgement", "Verdict", "judge"]
