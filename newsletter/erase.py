@@ -3,7 +3,6 @@
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils.timezone import now
 
 from newsletter.models import Deferral, Delivery, Handover
@@ -52,6 +51,13 @@ _FORGET = """
         free_ids = array_remove(free_ids, %(person)s::bigint)
     WHERE batch_id = %(batch)s
 """
+# Another number for each campaign, at random: what one person got can't be put together again. By
+# campaign, as Delivery has no index by person. Replies of mail servers like to repeat the address.
+_LOSE_NAME = """
+    UPDATE newsletter_delivery
+    SET subscriber_id = -1 - (random() * 2 ^ 52)::bigint, reason = ''
+    WHERE campaign_id IN (SELECT id FROM newsletter_campaign) AND subscriber_id = %(person)s
+"""
 
 
 def erase_subscriber(subscriber_id: int) -> None:
@@ -79,10 +85,7 @@ def erase_subscriber(subscriber_id: int) -> None:
             cursor.execute(_LEAVE, {"batch": batch_id, "person": subscriber_id, **counts})
             cursor.execute(_FORGET, {"batch": batch_id, "person": subscriber_id})
         Deferral.objects.filter(subscriber_id=subscriber_id).delete()
-        # Replies of mail servers like to repeat the address.
-        Delivery.objects.filter(subscriber_id=subscriber_id).update(
-            subscriber_id=-F("id"), reason=""
-        )
+        cursor.execute(_LOSE_NAME, {"person": subscriber_id})
 
 
 def erase_log(subscriber_id: int) -> None:

@@ -32,7 +32,7 @@ _TAKE = """
     DELETE FROM newsletter_delivery d
     USING subscribers_subscriber s
     WHERE d.campaign_id = %(campaign)s AND d.status = %(status)s
-      AND (%(ids)s::bigint[] IS NULL OR d.id = ANY(%(ids)s))
+      AND (%(people)s::bigint[] IS NULL OR d.subscriber_id = ANY(%(people)s))
       AND (%(cause)s = '' OR d.cause = %(cause)s)
       AND s.id = d.subscriber_id
       AND NOT EXISTS (
@@ -57,23 +57,23 @@ _COUNT = """
 
 
 def retry_failed(
-    campaign_id: int, *, delivery_ids: list[int] | None = None, cause: str = ""
+    campaign_id: int, *, subscriber_ids: list[int] | None = None, cause: str = ""
 ) -> int:
     """Send once more to those whose mail was refused. Returns how many these are.
 
-    Of all, of `delivery_ids`, or of those with one `cause` (sending.refusals.Cause). Nobody on the
-    suppression list is among them. Raises campaigns.Refused.
+    Of all, of `subscriber_ids`, or of those with one `cause` (sending.refusals.Cause). Nobody on
+    the suppression list is among them. Raises campaigns.Refused.
     """
-    return _again(campaign_id, Delivery.Status.FAILED, delivery_ids, cause)
+    return _again(campaign_id, Delivery.Status.FAILED, subscriber_ids, cause)
 
 
-def resend_in_doubt(campaign_id: int, *, delivery_ids: list[int] | None = None) -> int:
+def resend_in_doubt(campaign_id: int, *, subscriber_ids: list[int] | None = None) -> int:
     """Send once more to those of whom nobody knows whether they got it. Returns how many.
 
     About half of them have the mail already. It goes out with the same Message-ID, by which most
     mail programs show it once. Raises campaigns.Refused.
     """
-    return _again(campaign_id, Delivery.Status.IN_DOUBT, delivery_ids, "")
+    return _again(campaign_id, Delivery.Status.IN_DOUBT, subscriber_ids, "")
 
 
 def settle(campaign_id: int, subscriber_ids: list[int], status: str, **values: Any) -> int:
@@ -115,12 +115,12 @@ def _settle_readers(campaign_id: int) -> int:
 
 
 def _again(
-    campaign_id: int, status: Delivery.Status, delivery_ids: list[int] | None, cause: str
+    campaign_id: int, status: Delivery.Status, subscriber_ids: list[int] | None, cause: str
 ) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         campaigns.reopen(campaign_id)
         cursor.execute(_LOCK, {"campaign": campaign_id})
-        chosen = {"status": status.value, "ids": delivery_ids, "cause": cause}
+        chosen = {"status": status.value, "people": subscriber_ids, "cause": cause}
         cursor.execute(_TAKE, {"campaign": campaign_id, **chosen})
         people = sorted(subscriber_id for (subscriber_id,) in cursor.fetchall())
         if not people:

@@ -1,15 +1,16 @@
 """Who has not got a campaign, and why: page by page, and as CSV. Reads only.
 
-Promise: a page costs the same at a hundred recipients and at a million. Pages are found by key, and
-where a filter looks at what no index knows (the cause, the domain), one page reads at most
-ROUNDS * BUDGET rows for each status; it may then be short, or empty, and still have a next one.
+Promise: a page costs the same at a hundred recipients and at a million. Pages are found by time and
+person, and where a filter looks at what no index knows (the cause, the domain), one page reads at
+most ROUNDS * BUDGET rows for each status; it may then be short, or empty, and have a next one.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -45,42 +46,67 @@ DOMAINS_LIMIT = 10_000  # of one provider, known by their mail servers
 FOUND_LIMIT = 500  # people whose address begins as was searched for
 
 _COLUMNS = ("Address", "Outcome", "Cause", "Reason", "When", "Next try")
-_LAST = 2**62  # above every id
 
 # The first part reads a bounded piece of an index, the second joins and filters only that.
 _FIND = """
-    WITH scanned AS MATERIALIZED ({scan} ORDER BY id DESC LIMIT %(budget)s),
-    found AS (
+    WITH scanned AS MATERIALIZED (
+        {scan}
+          AND ({moment}, subscriber_id) < (%(moment)s, %(subscriber_id)s)
+          AND (%(people)s::bigint[] IS NULL OR subscriber_id = ANY(%(people)s::bigint[]))
+        ORDER BY {moment} DESC, subscriber_id DESC LIMIT %(budget)s
+    ), lowest AS (
+        SELECT moment, subscriber_id FROM scanned ORDER BY moment, subscriber_id LIMIT 1
+    ), found AS (
         SELECT scanned.*, person.email
         FROM scanned LEFT JOIN subscribers_subscriber person ON person.id = scanned.subscriber_id
         WHERE (%(cause)s = '' OR scanned.cause = %(cause)s)
           AND (%(domains)s::text[] IS NULL
                OR split_part(person.email_key, '@', 2) = ANY(%(domains)s::text[]))
-        ORDER BY scanned.id DESC LIMIT %(size)s
+        ORDER BY scanned.moment DESC, scanned.subscriber_id DESC LIMIT %(size)s
     )
-    SELECT (SELECT count(*) FROM scanned), (SELECT min(id) FROM scanned),
-           id, subscriber_id, email, status, cause, reason, at, due_at
-    FROM (SELECT 1) always LEFT JOIN found ON true
-    ORDER BY id DESC
+    SELECT (SELECT count(*) FROM scanned), lowest.moment, lowest.subscriber_id,
+           found.moment, found.subscriber_id, email, status, cause, reason, at, due_at
+    FROM (SELECT 1) always LEFT JOIN lowest ON true LEFT JOIN found ON true
+    ORDER BY found.moment DESC, found.subscriber_id DESC
 """
 _OUTCOMES = _FIND.format(
+    moment="at",
     scan="""
-        SELECT id, subscriber_id, status, cause, reason, at, NULL::timestamptz AS due_at
+        SELECT at AS moment, subscriber_id, status, cause, reason, at, NULL::timestamptz AS due_at
         FROM newsletter_delivery
         WHERE campaign_id = %(campaign)s AND status = %(status)s AND status <> 'sent'
-          AND id < %(before)s
-          AND (%(people)s::bigint[] IS NULL OR subscriber_id = ANY(%(people)s::bigint[]))
-    """
+    """,
 )
 _DEFERRALS = _FIND.format(
+    moment="since",  # which stays while they are put off again
     scan="""
-        SELECT id, subscriber_id, 'deferred' AS status, cause, reason, at, due_at
+        SELECT since AS moment, subscriber_id, 'deferred' AS status, cause, reason, at, due_at
         FROM newsletter_deferral
         WHERE batch_id IN (SELECT id FROM newsletter_batch WHERE campaign_id = %(campaign)s)
-          AND id < %(before)s
-          AND (%(people)s::bigint[] IS NULL OR subscriber_id = ANY(%(people)s::bigint[]))
-    """
+    """,
 )
+
+
+class Place(NamedTuple):
+    """Where a recipient stands in the list; the newest are the highest."""
+
+    moment: datetime  # of the outcome, or of the first "later"
+    subscriber_id: int
+
+    def __str__(self) -> str:
+        """Write it as an address can hold it."""
+        return f"{(self.moment - _EPOCH) // _STEP}_{self.subscriber_id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place | None":
+        """Read what str() wrote; None when it is something else."""
+        if (found := re.fullmatch(r"(\d{1,17})_(-?\d{1,18})", text, re.ASCII)) is None:
+            return None
+        return cls(_EPOCH + int(found[1]) * _STEP, int(found[2]))
+
+
+_EPOCH, _STEP = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
+_LAST = Place(datetime.max.replace(tzinfo=UTC), 0)  # above every place
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +127,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recipient. `id` is that of the delivery, or of the deferral."""
+    """One recipient."""
 
-    id: int
+    moment: datetime
     subscriber_id: int
     email: str  # empty: erased
     status: str
@@ -111,6 +137,11 @@ class Row:
     reason: str
     at: datetime
     due_at: datetime | None = None  # of a deferral: the next try
+
+    @property
+    def place(self) -> Place:
+        """Where the row stands."""
+        return Place(self.moment, self.subscriber_id)
 
     @property
     def status_words(self) -> str:
@@ -128,32 +159,33 @@ class Page:
     """Some recipients, the newest first, and where the next page begins (None: nowhere)."""
 
     rows: list[Row]
-    next: int | None
+    next: Place | None
 
 
-def page(wanted: Filter, before: int | None = None, size: int = PAGE) -> Page:
-    """Return the recipients with an id below `before`."""
+def page(wanted: Filter, before: Place | None = None, size: int = PAGE) -> Page:
+    """Return the recipients below `before`."""
     parameters = _parameters(wanted, size)
     if parameters is None:
         return Page([], None)
     pieces = [
-        _piece(status, {**parameters, "before": before or _LAST, "status": status})
+        _piece(status, {**parameters, **(before or _LAST)._asdict(), "status": status})
         for status in ([wanted.status] if wanted.status else OUTCOMES)
     ]
     # Below the highest of the floors, some status may have rows that were not read yet.
-    floor = max(piece_floor for _, piece_floor in pieces)
+    floor = max((floor for _, floor in pieces if floor is not None), default=None)
     rows = sorted(
-        (row for piece, _ in pieces for row in piece if row.id >= floor),
-        key=lambda row: -row.id,
+        (row for piece, _ in pieces for row in piece if floor is None or row.place >= floor),
+        key=lambda row: row.place,
+        reverse=True,
     )
     if len(rows) > size:
-        return Page(rows[:size], rows[size - 1].id)
-    return Page(rows, floor or None)
+        return Page(rows[:size], rows[size - 1].place)
+    return Page(rows, floor)
 
 
 def every(wanted: Filter) -> Iterator[Row]:
     """Yield all of them, the newest first, in bounded memory."""
-    before: int | None = None
+    before: Place | None = None
     while True:
         found = page(wanted, before, CHUNK)
         yield from found.rows
@@ -179,8 +211,8 @@ def csv_lines(wanted: Filter) -> Iterator[str]:
 
 
 def ids(wanted: Filter) -> list[int]:
-    """Return the ids of all deliveries that a filter finds."""
-    return [row.id for row in every(wanted)]
+    """Return the subscribers' ids of all that a filter finds."""
+    return [row.subscriber_id for row in every(wanted)]
 
 
 class _Echo:
@@ -190,26 +222,27 @@ class _Echo:
         return line
 
 
-def _piece(status: str, parameters: dict[str, Any]) -> tuple[list[Row], int]:
-    """Return rows of one status, and the id down to which they are complete (0: all)."""
+def _piece(status: str, parameters: dict[str, Any]) -> tuple[list[Row], Place | None]:
+    """Return rows of one status, and the place down to which they are complete (None: all)."""
     rows: list[Row] = []
     for _ in range(ROUNDS):
         with connection.cursor() as cursor:
             cursor.execute(_DEFERRALS if status == DEFERRED else _OUTCOMES, parameters)
             answers = cursor.fetchall()
-        scanned, lowest = answers[0][:2]
-        rows += [_row(answer[2:]) for answer in answers if answer[2] is not None]
+        scanned, *lowest = answers[0][:3]
+        rows += [_row(answer[3:]) for answer in answers if answer[3] is not None]
         if len(rows) >= parameters["size"]:
-            return rows, rows[-1].id
+            return rows, rows[-1].place
         if scanned < parameters["budget"]:
-            return rows, 0
-        parameters = {**parameters, "before": lowest}
-    return rows, lowest
+            return rows, None
+        floor = Place._make(lowest)
+        parameters = {**parameters, **floor._asdict()}
+    return rows, floor
 
 
 def _row(answer: tuple[Any, ...]) -> Row:
-    pk, subscriber_id, email, *rest = answer
-    return Row(pk, subscriber_id, email or "", *rest)
+    moment, subscriber_id, email, *rest = answer
+    return Row(moment, subscriber_id, email or "", *rest)
 
 
 def _parameters(wanted: Filter, size: int) -> dict[str, Any] | None:

@@ -227,7 +227,7 @@ def state_badge(suppressed: bool, statuses: Iterable[str]) -> SafeString:
 
 def person_panels(subscriber_id: int) -> dict[str, Any]:
     """Return what the page of a person shows beside the form (five queries)."""
-    deliveries = list(Delivery.objects.filter(subscriber_id=subscriber_id).order_by("-id")[:RECENT])
+    deliveries = list(Delivery.objects.of_person(subscriber_id).order_by("-at")[:RECENT])
     campaigns = Campaign.objects.in_bulk({delivery.campaign_id for delivery in deliveries})
     return {
         "subscriptions": Subscription.objects.filter(subscriber_id=subscriber_id)

@@ -19,7 +19,7 @@ from newsletter.admin.alerting import banners
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.sending import attempt, to_progress
 from newsletter.models import Campaign, Delivery
-from newsletter.problems import CAUSES, STATUSES, Filter, csv_lines, ids
+from newsletter.problems import CAUSES, STATUSES, Filter, Place, csv_lines, ids
 from newsletter.problems import page as find
 from newsletter.progress import progress_of
 from newsletter.sending.known_providers import KNOWN
@@ -119,9 +119,9 @@ def _send_again(
         nonlocal count
         if action == RETRY:
             cause = wanted.cause if chosen_ids is None else ""
-            count = outcomes.retry_failed(campaign_id, delivery_ids=chosen_ids, cause=cause)
+            count = outcomes.retry_failed(campaign_id, subscriber_ids=chosen_ids, cause=cause)
         else:
-            count = outcomes.resend_in_doubt(campaign_id, delivery_ids=chosen_ids)
+            count = outcomes.resend_in_doubt(campaign_id, subscriber_ids=chosen_ids)
 
     if attempt(request, send):
         who = "1 person is" if count == 1 else f"{count:,} people are"
@@ -155,13 +155,13 @@ def chosen(request: HttpRequest, campaign_id: int, data: Any = None) -> Filter:
 
 def _found(request: HttpRequest, campaign_id: int) -> dict[str, Any]:
     wanted = chosen(request, campaign_id)
-    before = request.GET.get("before", "")
-    found = find(wanted, int(before) if before.isdecimal() and len(before) < 19 else None)
+    before = Place.read(request.GET.get("before", ""))
+    found = find(wanted, before)
     return {
         "found": found,
         "wanted": wanted,
         "query": _query(wanted),
-        "is_first": not before,
+        "is_first": before is None,
         "is_filtered": bool(wanted.cause or wanted.domain or wanted.search),
         "may_retry": wanted.status in ("", AGAIN[RETRY]),
         "may_resend": wanted.status in ("", AGAIN[RESEND]),

@@ -1,10 +1,12 @@
 """Erasing a person leaves each campaign's sum balanced, and nothing that names them."""
 
 import pytest
+from django.utils.timezone import now
 
 from newsletter import erase
 from newsletter.models import Batch, Deferral, Delivery, Handover
 from subscribers.models import Subscriber
+from tests.factories import make_campaign
 from tests.sending.conftest import numbers, send
 
 
@@ -92,3 +94,15 @@ def test_two_people_of_one_campaign_can_be_erased(sink, started):
         erase.erase_subscriber(person)
 
     assert numbers(campaign) == {"sent": 3}
+
+
+def test_an_erased_person_has_another_number_in_each_campaign(sink, started):
+    send(started(1))
+    (person,) = people()
+    Delivery.objects.create(campaign=make_campaign(), subscriber_id=person, status="sent", at=now())
+
+    erase.erase_subscriber(person)
+
+    numbers_left = set(Delivery.objects.values_list("subscriber_id", flat=True))
+    assert len(numbers_left) == 2
+    assert max(numbers_left) < 0

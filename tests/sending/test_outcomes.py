@@ -39,9 +39,9 @@ def test_those_who_failed_are_sent_to_once_more(sink, refused):
 
 
 def test_only_the_chosen_are_sent_to_once_more(sink, refused):
-    chosen = Delivery.objects.filter(status="failed").values_list("id", flat=True)[:1]
+    chosen = Delivery.objects.filter(status="failed").values_list("subscriber_id", flat=True)[:1]
 
-    count = outcomes.retry_failed(refused.pk, delivery_ids=list(chosen))
+    count = outcomes.retry_failed(refused.pk, subscriber_ids=list(chosen))
 
     assert count == 1
     assert numbers(refused) == {"sent": 7, "failed": 2, "pending": 1}
