@@ -286,10 +286,10 @@ def _hits() -> "list[Hit]":
     for number in range(EVENTS * 4 // 5):
         campaign, person = chance.randint(1, CAMPAIGNS), chance.randint(1, PEOPLE)
         facts = (f"203.0.{chance.randrange(256)}.0", AGENT, _MARKS)
-        hits.append(Hit(1, campaign, person, 0, start + number, *facts))
+        hits.append(Hit(1, campaign, person, 0, 0, start + number, *facts))
         if number % 4 == 0:
             link, later = campaign * 8 + chance.randrange(8), chance.randint(1000, 20_000)
-            hits.append(Hit(2, campaign, person, link, start + number + later, *facts))
+            hits.append(Hit(2, campaign, person, 0, link, start + number + later, *facts))
     return sorted(hits, key=lambda hit: hit.at)
 
 

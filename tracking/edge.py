@@ -64,8 +64,8 @@ TRY_AGAIN = Answer(503, [*_PAGE, ("retry-after", "5")], pages.TRY_AGAIN.encode()
 NOT_ALLOWED = Answer(405, [*_TEXT, ("allow", "GET, HEAD")], b"Only GET and HEAD are allowed.\n")
 ROBOTS = Answer(200, _TEXT, b"User-agent: *\nDisallow: /\n")
 
-# Kind, campaign, subscriber and link of a hit; None when there is nothing to record.
-_What = tuple[int, int, int, int] | None
+# Kind, campaign, subscriber, forward and link of a hit; None when there is nothing to record.
+_What = tuple[int, int, int, int, int] | None
 
 
 class Edge:
@@ -100,8 +100,7 @@ class Edge:
             answer, what = await self._click(path[3:])
         else:
             answer = self._other(path)
-        # HEAD asks whether the thing is there; nobody has seen it.
-        if what and scope.method == "GET":
+        if what:
             await self._recorder.record(self._hit(scope, what))
         protocol.response_bytes(*answer)
 
@@ -115,7 +114,7 @@ class Edge:
             return TRY_AGAIN, None
         if url is None:
             return NOT_FOUND, None
-        what = (CLICK, campaign_id, subscriber_id, link_id)
+        what = (CLICK, campaign_id, subscriber_id, 0, link_id)
         if is_personal(url):
             return await self._lead_in_person(url, subscriber_id, link_id), what
         return _redirect(url), what
@@ -136,14 +135,14 @@ class Edge:
             return Answer(200, [*_PRIVATE, ("content-type", "application/json")], state.encode())
         return ROBOTS if path == "/robots.txt" else NOT_FOUND
 
-    def _hit(self, scope: Any, what: tuple[int, int, int, int]) -> Hit:
+    def _hit(self, scope: Any, what: tuple[int, int, int, int, int]) -> Hit:
         headers = scope.headers
         return Hit(
             *what,
             time.time_ns() // 1_000_000,
             facts.network(self._proxies.client(scope.client, headers)),
             headers.get("user-agent", "")[: facts.LONGEST_AGENT],
-            facts.marks(headers, scope.http_version),
+            facts.marks(headers, scope.http_version, scope.method),
         )
 
     async def _start(self) -> None:
@@ -166,7 +165,7 @@ def _open(token: str) -> tuple[Answer, _What]:
         campaign_id, subscriber_id = tokens.read_open(token.removesuffix(".gif"))
     except tokens.BadToken:
         return NOT_FOUND, None
-    return PIXEL, (OPEN, campaign_id, subscriber_id, 0)
+    return PIXEL, (OPEN, campaign_id, subscriber_id, 0, 0)
 
 
 app = Edge()

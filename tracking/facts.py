@@ -53,9 +53,12 @@ class Headers(Protocol):
         ...
 
 
-def marks(headers: Headers, http_version: str) -> str:
-    """Return the marks of a request as a JSON object; absent ones are left out."""
-    known, words = _plan(tuple(headers.keys()), http_version)
+def marks(headers: Headers, http_version: str, method: str = "GET") -> str:
+    """Return the marks of a request as a JSON object; absent ones are left out.
+
+    HEAD asks whether a thing is there: nobody has seen it, so the method is a mark as well.
+    """
+    known, words = _plan(tuple(headers.keys()), http_version, method)
     if not words:
         return known
     values = (headers.get(name, "")[:_LONGEST_MARK] for name in words)
@@ -65,11 +68,13 @@ def marks(headers: Headers, http_version: str) -> str:
 # A program sends the same headers each time, so that most requests are looked up here. Small, since
 # anybody can send long names.
 @lru_cache(maxsize=256)
-def _plan(names: tuple[str, ...], http_version: str) -> tuple[str, tuple[str, ...]]:
+def _plan(names: tuple[str, ...], http_version: str, method: str) -> tuple[str, tuple[str, ...]]:
     """Return the marks that names alone give, as JSON, and the names whose values are needed."""
     found: dict[str, str | bool] = {_PRESENT[name]: True for name in names if name in _PRESENT}
     if http_version == "1":
         found["http"] = "1.0"
+    if method != "GET":
+        found["method"] = method
     return _json(found), tuple(name for name in names if name in _WORDS)
 
 

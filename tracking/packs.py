@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-FORMAT = 1
+FORMAT = 2
 _HEAD = 17  # bytes: the id and the format
 _LINES = re.compile(
-    rb"(?:[12]"  # kind
-    rb"(?:\t[0-9]{1,19}){4}"  # campaign, subscriber, link, time
+    rb"(?:[1-5]"  # kind
+    rb"(?:\t[0-9]{1,19}){5}"  # campaign, subscriber, forward, link, time
     rb"\t(?:\\N|[0-9a-f.:]{2,45})"  # network
     rb"\t[^\t\n\r\0]*"  # user agent
     rb"\t\{[^\t\n\r\0]*\}\n)*"  # marks
@@ -37,7 +37,8 @@ class Hit(NamedTuple):
     kind: int  # tracking.models.Kind
     campaign_id: int
     subscriber_id: int  # 0: not named
-    link_id: int  # 0: an open
+    forward_id: int  # 0: the subscriber's own copy; else the forward whose copy or page it is
+    link_id: int  # 0: no link
     at: int  # milliseconds since 1970, when it came in
     network: str  # the address cut to /24 or /48; empty when unknown
     user_agent: str
@@ -83,25 +84,17 @@ def _new_id() -> bytes:
 
 
 def _line(hit: Hit) -> str:
-    kind, campaign_id, subscriber_id, link_id, at, network, user_agent, marks = hit
+    kind, campaign_id, subscriber_id, forward_id, link_id, at, network, user_agent, marks = hit
     return (
-        f"{kind}\t{campaign_id}\t{subscriber_id}\t{link_id}\t{at}\t"
+        f"{kind}\t{campaign_id}\t{subscriber_id}\t{forward_id}\t{link_id}\t{at}\t"
         f"{network or _NULL}\t{_escape(user_agent)}\t{_escape(marks)}\n"
     )
 
 
 def _hit(line: str) -> Hit:
-    kind, campaign_id, subscriber_id, link_id, at, network, user_agent, marks = line.split("\t")
-    return Hit(
-        int(kind),
-        int(campaign_id),
-        int(subscriber_id),
-        int(link_id),
-        int(at),
-        "" if network == _NULL else network,
-        _unescape(user_agent),
-        _unescape(marks),
-    )
+    *numbers, network, user_agent, marks = line.split("\t")
+    texts = ("" if network == _NULL else network, _unescape(user_agent), _unescape(marks))
+    return Hit._make((*map(int, numbers), *texts))
 
 
 _NULL = r"\N"

@@ -27,6 +27,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
     kind smallint NOT NULL,
     campaign_id bigint NOT NULL,
     subscriber_id bigint NOT NULL,
+    forward_id bigint NOT NULL,
     link_id bigint NOT NULL,
     at bigint NOT NULL,
     network inet,
@@ -38,6 +39,10 @@ DELETE FROM tracking_staging
 """
 
 _COPY = "COPY tracking_staging FROM STDIN"
+# What these tables have no place for: other kinds, copies of others, and requests of HEAD.
+_DROP_UNKNOWN = """
+DELETE FROM tracking_staging WHERE kind > 2 OR forward_id <> 0 OR marks ? 'method'
+"""
 
 # In what follows kind 1 is an open and 2 a click (tracking.models.Kind).
 
@@ -184,6 +189,7 @@ def store(lines: Iterable[bytes]) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
         with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
             copy.write(b"".join(lines))
+        cursor.execute(_DROP_UNKNOWN)
         _apply_choices(cursor)
         for statement in (_STORE_EVENTS, _ADD_TOTALS, _ADD_READERS, _ADD_LINKS):
             cursor.execute(statement)

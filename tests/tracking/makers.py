@@ -23,6 +23,7 @@ def opened(subscriber: int = 0, campaign: int = 7, at: datetime = NOON, **more: 
             "kind": Kind.OPEN.value,
             "campaign_id": campaign,
             "subscriber_id": subscriber,
+            "forward_id": 0,
             "link_id": 0,
             "at": milliseconds(at),
             "network": "203.0.113.0",

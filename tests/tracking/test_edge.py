@@ -59,7 +59,7 @@ def test_what_an_edge_answers(start_edge, story, events, settings):
 
     a_picture_is_sent_and_counted(edge, open_token, events, settings)
     a_link_redirects_and_is_counted(edge, click_token, events, settings)
-    head_is_answered_and_not_counted(edge, open_token, click_token, events, settings)
+    head_is_answered_and_marked(edge, open_token, click_token, events, settings)
     forged_tokens_get_a_page_and_are_not_counted(edge, open_token, click_token, events, settings)
     nobody_is_led_elsewhere(edge, click_token, events, settings)
     other_methods_are_refused(edge, open_token, events, settings)
@@ -81,7 +81,7 @@ def a_picture_is_sent_and_counted(edge, token, client, settings):
         assert response.body[:6] == b"GIF89a"
         assert_private(response)
     found = hits(client, settings)
-    assert [hit[:4] for hit in found] == [(1, 7, 12, 0)] * 3
+    assert [hit[:5] for hit in found] == [(1, 7, 12, 0, 0)] * 3
     assert before <= found[0].at <= int(time.time() * 1000)
 
 
@@ -94,15 +94,16 @@ def a_link_redirects_and_is_counted(edge, token, client, settings):
     assert hits(client, settings)[-1][:2] == (2, 7)
 
 
-def head_is_answered_and_not_counted(edge, open_token, click_token, client, settings):
-    before = hits(client, settings)
+def head_is_answered_and_marked(edge, open_token, click_token, client, settings):
+    before = len(hits(client, settings))
 
     picture, redirect = edge.get(f"/o/{open_token}", "HEAD"), edge.get(f"/c/{click_token}", "HEAD")
 
     assert (picture.status, redirect.status) == (200, 302)
     assert redirect.getheader("location") == STORY
     assert picture.body == redirect.body == b""
-    assert hits(client, settings) == before
+    marks = [json.loads(hit.marks) for hit in hits(client, settings)[before:]]
+    assert [mark["method"] for mark in marks] == ["HEAD", "HEAD"]
 
 
 def forged_tokens_get_a_page_and_are_not_counted(edge, open_token, click_token, client, settings):
@@ -246,8 +247,8 @@ def test_a_personal_link_leads_from_the_mail_to_the_persons_own_address(
     assert gone.status == 410 and gone.getheader("location") is None
     assert b"leads nowhere" in gone.body and b"Ann" not in gone.body
     assert_private(gone)
-    # Each click is counted, whatever came of it; HEAD is none.
-    assert [hit[:3] for hit in hits(events, settings)] == [(2, 7, person.pk)] * 4
+    # Each click is kept, whatever came of it.
+    assert [hit[:3] for hit in hits(events, settings)] == [(2, 7, person.pk)] * 5
     for told in ("Ann", "shop.example", path[3:]):
         assert told not in edge.log
 

@@ -96,5 +96,9 @@ def test_a_plain_request_has_no_marks():
     assert facts.marks(Headers(("host", "news.example.org")), "1.1") == "{}"
 
 
+def test_a_request_for_the_head_alone_is_marked():
+    assert json.loads(facts.marks(Headers(), "1.1", "HEAD")) == {"method": "HEAD"}
+
+
 def test_an_old_protocol_is_a_mark():
     assert json.loads(facts.marks(Headers(), "1")) == {"http": "1.0"}

@@ -106,13 +106,13 @@ def test_what_a_living_ingester_has_in_hand_stays_with_it():
 
 
 HEAD = bytes(16) + bytes([packs.FORMAT])
-LINE = rb"1\t7\t0\t0\t1782907200000\t203.0.113.0\tMozilla\t{}".replace(rb"\t", b"\t") + b"\n"
+LINE = rb"1\t7\t0\t0\t0\t1782907200000\t203.0.113.0\tMozilla\t{}".replace(rb"\t", b"\t") + b"\n"
 POISONS = {
     "empty": b"",
     "no pack": b"not a pack",
     "too few fields": HEAD + b"1\t2\t3\n",
     "no line end": HEAD + LINE[:-1],
-    "a kind of its own": HEAD + b"3" + LINE[1:],
+    "a kind of its own": HEAD + b"6" + LINE[1:],
     "text for a number": HEAD + LINE.replace(b"7", b"x"),
     "a negative number": HEAD + LINE.replace(b"7", b"-7"),
     "end of data": HEAD + LINE + rb"\." + b"\n" + LINE,
@@ -452,3 +452,11 @@ def test_a_full_stream_is_emptied_although_a_spool_can_not_follow_yet(settings, 
     ingest._look_around("a")
     drain()
     assert Event.objects.count() == 2
+
+
+def test_a_request_of_head_is_not_counted():
+    append(opened(marks='{"method":"HEAD"}'), clicked(3), opened())
+
+    ingest.ingest_batch("a")
+
+    assert CampaignTotal.objects.values_list("opens", "clicks").get() == (1, 1)

@@ -14,7 +14,8 @@ NUMBERS = st.integers(0, 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 HITS = st.builds(
     Hit,
-    st.sampled_from([1, 2]),
+    st.integers(1, 5),
+    NUMBERS,
     NUMBERS,
     NUMBERS,
     NUMBERS,

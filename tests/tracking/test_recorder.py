@@ -13,7 +13,7 @@ from tracking.recorder import Recorder
 
 
 def hit(number):
-    return Hit(1, 7, number, 0, 1_800_000_000_000, "", "", "{}")
+    return Hit(1, 7, number, 0, 0, 1_800_000_000_000, "", "", "{}")
 
 
 def play(settings, scene):
