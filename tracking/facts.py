@@ -5,28 +5,37 @@ most headers only that they were there.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Protocol
 
 LONGEST_AGENT = 400  # characters
 _LONGEST_MARK = 24  # characters
+_LONGEST_VALUE = 200  # characters that are looked at
 
 # Header -> its name among the marks. Of these only the presence is kept, because their values
 # would tell people apart.
 _PRESENT = {
+    "accept-encoding": "encoding",
     "accept-language": "language",
     "cookie": "cookie",  # we set none
     "dnt": "dnt",
+    "from": "from",  # robots give an address to complain to
     "range": "range",
     "referer": "referer",
     "sec-gpc": "gpc",
+    "upgrade-insecure-requests": "upgrade",
     "via": "via",
+    "x-requested-with": "app",  # a web view inside an Android program
 }
-# Of these the value is kept, which is one of a few words.
+# Of these the value is kept, which is one of a few words, or what `_SUMMARIES` makes of it.
 _WORDS = {
+    "accept": "accept",
     "purpose": "purpose",
+    "sec-ch-ua": "brands",
+    "sec-ch-ua-mobile": "mobile",
+    "sec-ch-ua-platform": "platform",
     "sec-fetch-dest": "dest",
     "sec-fetch-mode": "mode",
     "sec-fetch-site": "site",
@@ -34,6 +43,29 @@ _WORDS = {
     "sec-purpose": "purpose",
     "x-moz": "purpose",
     "x-purpose": "purpose",
+}
+
+
+def _accepted(value: str) -> str:
+    """Return the kind of thing that a program asks for first: a page, a picture or anything."""
+    value = value.lower()
+    if "text/html" in value:
+        return "html"
+    if value.startswith("image/"):
+        return "image"
+    return "any" if value.startswith("*/*") else "other"
+
+
+def _brands(value: str) -> str | bool:
+    """Return whether a browser names itself a headless one here, as it does by mistake."""
+    return "headless" if "headless" in value.lower() else True
+
+
+# What is kept of a value that would tell people apart, or is long.
+_SUMMARIES: dict[str, Callable[[str], str | bool]] = {
+    "accept": _accepted,
+    "brands": _brands,
+    "platform": lambda value: value.strip('"')[:_LONGEST_MARK],
 }
 
 
@@ -61,8 +93,9 @@ def marks(headers: Headers, http_version: str, method: str = "GET") -> str:
     known, words = _plan(tuple(headers.keys()), http_version, method)
     if not words:
         return known
-    values = (headers.get(name, "")[:_LONGEST_MARK] for name in words)
-    return _with_words(known, tuple(zip(map(_WORDS.__getitem__, words), values, strict=True)))
+    return _with_words(
+        known, words, tuple([headers.get(name, "")[:_LONGEST_VALUE] for name in words])
+    )
 
 
 # A program sends the same headers each time, so that most requests are looked up here. Small, since
@@ -79,8 +112,14 @@ def _plan(names: tuple[str, ...], http_version: str, method: str) -> tuple[str, 
 
 
 @lru_cache(maxsize=4096)
-def _with_words(known: str, words: tuple[tuple[str, str], ...]) -> str:
-    return _json(json.loads(known) | dict(words))
+def _with_words(known: str, names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    found = json.loads(known)
+    for name, value in zip(names, values, strict=True):
+        mark = _WORDS[name]
+        summary = _SUMMARIES.get(mark)
+        # Empty: the header was there, and its value is not known.
+        found[mark] = (summary(value) if summary else value[:_LONGEST_MARK]) if value else True
+    return _json(found)
 
 
 def _json(found: dict[str, str | bool]) -> str:

@@ -92,6 +92,32 @@ def test_marks_hold_presence_and_a_few_words():
     assert marks == {"language": True, "mode": "navigate", "site": "x" * 24, "cookie": True}
 
 
+@pytest.mark.parametrize(
+    ("accept", "kept"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),
+        ("image/avif,image/webp,image/apng,*/*;q=0.8", "image"),
+        ("*/*", "any"),
+        ("application/json", "other"),
+        ("", True),
+    ],
+)
+def test_of_what_a_program_accepts_only_the_kind_is_kept(accept, kept):
+    assert json.loads(facts.marks(Headers(("accept", accept)), "1.1")) == {"accept": kept}
+
+
+def test_of_a_browsers_names_only_that_it_has_no_window_is_kept():
+    brands = '"Chromium";v="141", "HeadlessChrome";v="141", "Not?A_Brand";v="8"'
+    plain = brands.replace("Headless", "Google ")
+
+    marks = json.loads(
+        facts.marks(Headers(("sec-ch-ua", brands), ("sec-ch-ua-platform", '"Linux"')), "1.1")
+    )
+
+    assert marks == {"brands": "headless", "platform": "Linux"}
+    assert json.loads(facts.marks(Headers(("sec-ch-ua", plain)), "1.1")) == {"brands": True}
+
+
 def test_a_plain_request_has_no_marks():
     assert facts.marks(Headers(("host", "news.example.org")), "1.1") == "{}"
 
