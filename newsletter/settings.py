@@ -264,6 +264,8 @@ TRACKING_STREAM = ENV.tracking_stream
 TRACKING_STREAM_LIMIT = ENV.tracking_stream_limit * 1024 * 1024  # bytes
 TRACKING_SPOOL = RUN_DIR / "spool"
 TRACKING_DEFAULT = ENV.tracking_default  # for people who chose nothing
+# Lists of networks beside the built-in ones; manage.py refresh_networks puts them here.
+TRACKING_NETWORKS = ENV.tracking_networks or RUN_DIR / "networks"
 
 # --- Public forms and imports -----------------------------------------------------------
 
