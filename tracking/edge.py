@@ -2,10 +2,13 @@
 
 A bare RSGI application for granian, without Django's request handling. Promise: what was answered
 is stored (see tracking/recorder.py), and the reader always gets the picture or the page, whichever
-server is down. Addresses of requests hold tokens, so they are never logged.
+server is down. HEAD is answered, and stored with a mark that says so: nobody has seen anything.
+Addresses of requests hold tokens, so they are never logged.
 
     GET /o/<token>     the picture that shows an open; also with .gif behind it
-    GET /c/<token>     redirect to a link
+    GET /q/<token>     the picture that only a quoted mail loads, likewise
+    GET /c/<token>     redirect to a link; to PUBLIC_URL when it is the link that no person sees
+    GET /s/<token>     redirect from a shared link to the mail's page on PUBLIC_URL
     GET /healthz       whether this process is alive, and whether Redis takes its hits
 """
 
@@ -28,7 +31,9 @@ from tracking.targets import BadTarget, Targets, TargetsAway, is_personal
 logger = logging.getLogger(__name__)
 
 # As numbers, because tracking.models must not be loaded here.
-OPEN, CLICK = 1, 2
+OPEN, CLICK, CANARY, SHARE, QUOTE = 1, 2, 3, 4, 5
+
+_METHODS = ("GET", "HEAD")
 
 _PRIVATE = [
     ("cache-control", "no-store, private"),
@@ -77,6 +82,7 @@ class Edge:
 
     def __init__(self) -> None:
         self._prefix = urlsplit(settings.TRACKING_URL).path
+        self._home = _redirect(f"{settings.PUBLIC_URL}/")
         self._proxies = facts.Proxies(settings.TRUSTED_PROXIES)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -91,30 +97,43 @@ class Edge:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
         path: str = scope.path.removeprefix(self._prefix)
-        what: _What = None
-        if scope.method not in ("GET", "HEAD"):
-            answer = NOT_ALLOWED
-        elif path.startswith("/o/"):
-            answer, what = _open(path[3:])
-        elif path.startswith("/c/"):
-            answer, what = await self._click(path[3:])
-        else:
-            answer = self._other(path)
+        answer, what = NOT_ALLOWED, None
+        if scope.method in _METHODS:
+            answer, what = await self._answer(path[:3], path[3:])
         if what:
-            await self._recorder.record(self._hit(scope, what))
+            await self._store(scope, what)
         protocol.response_bytes(*answer)
 
-    async def _click(self, token: str) -> tuple[Answer, _What]:
+    async def _answer(self, route: str, rest: str) -> tuple[Answer, _What]:
         try:
-            campaign_id, subscriber_id, link_id = tokens.read_click(token)
-            url = self._targets.recall(link_id) or await self._targets.find(campaign_id, link_id)
+            if route == "/o/":
+                return PIXEL, (OPEN, *tokens.read_open(rest.removesuffix(".gif")), 0)
+            if route == "/c/":
+                return await self._click(*tokens.read_click(rest))
+            if route == "/q/":
+                return PIXEL, (QUOTE, *tokens.read_open(rest.removesuffix(".gif")), 0)
+            if route == "/s/":
+                campaign_id, forward_id = tokens.read_share(rest)
+                page = _redirect(f"{settings.PUBLIC_URL}/v/{rest}")
+                return page, (SHARE, campaign_id, 0, forward_id, 0)
         except tokens.BadToken:
             return NOT_FOUND, None
+        return self._other(route + rest), None
+
+    async def _click(
+        self, campaign_id: int, subscriber_id: int, forward_id: int, link_id: int
+    ) -> tuple[Answer, _What]:
+        reader = (campaign_id, subscriber_id, forward_id)
+        if link_id == tokens.HIDDEN_LINK:
+            # Like any other link: whoever tries them all learns nothing from this one.
+            return self._home, (CANARY, *reader, 0)
+        try:
+            url = self._targets.recall(link_id) or await self._targets.find(campaign_id, link_id)
         except TargetsAway:
             return TRY_AGAIN, None
         if url is None:
             return NOT_FOUND, None
-        what = (CLICK, campaign_id, subscriber_id, 0, link_id)
+        what = (CLICK, *reader, link_id)
         if is_personal(url):
             return await self._lead_in_person(url, subscriber_id, link_id), what
         return _redirect(url), what
@@ -134,6 +153,15 @@ class Edge:
             state = json.dumps({"alive": True, "stream": self._recorder.is_stream_there})
             return Answer(200, [*_PRIVATE, ("content-type", "application/json")], state.encode())
         return ROBOTS if path == "/robots.txt" else NOT_FOUND
+
+    async def _store(self, scope: Any, what: tuple[int, int, int, int, int]) -> None:
+        try:
+            hit = self._hit(scope, what)
+        except Exception:
+            # No request that anybody can send is known to do this. Its reader gets the page.
+            logger.exception("a hit of campaign %d is lost", what[1])
+            return
+        await self._recorder.record(hit)
 
     def _hit(self, scope: Any, what: tuple[int, int, int, int, int]) -> Hit:
         headers = scope.headers
@@ -158,14 +186,6 @@ class Edge:
 
 def _redirect(url: str) -> Answer:
     return Answer(302, [*_PRIVATE, ("location", url)], b"")
-
-
-def _open(token: str) -> tuple[Answer, _What]:
-    try:
-        campaign_id, subscriber_id = tokens.read_open(token.removesuffix(".gif"))
-    except tokens.BadToken:
-        return NOT_FOUND, None
-    return PIXEL, (OPEN, campaign_id, subscriber_id, 0, 0)
 
 
 app = Edge()

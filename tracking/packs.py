@@ -87,17 +87,17 @@ def _line(hit: Hit) -> str:
     kind, campaign_id, subscriber_id, forward_id, link_id, at, network, user_agent, marks = hit
     return (
         f"{kind}\t{campaign_id}\t{subscriber_id}\t{forward_id}\t{link_id}\t{at}\t"
-        f"{network or _NULL}\t{_escape(user_agent)}\t{_escape(marks)}\n"
+        f"{network or NULL}\t{_escape(user_agent)}\t{_escape(marks)}\n"
     )
 
 
 def _hit(line: str) -> Hit:
     *numbers, network, user_agent, marks = line.split("\t")
-    texts = ("" if network == _NULL else network, _unescape(user_agent), _unescape(marks))
+    texts = ("" if network == NULL else network, unescape(user_agent), unescape(marks))
     return Hit._make((*map(int, numbers), *texts))
 
 
-_NULL = r"\N"
+NULL = r"\N"  # what COPY reads as no value
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _TO_COPY = str.maketrans({**_ESCAPES, "\0": None})
 _FROM_COPY = {escape: letter for letter, escape in _ESCAPES.items()}
@@ -108,5 +108,6 @@ def _escape(text: str) -> str:
     return text.translate(_TO_COPY)
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """Return what a field of a line says."""
     return re.sub(r"\\.", lambda match: _FROM_COPY.get(match[0], match[0]), text)

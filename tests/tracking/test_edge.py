@@ -13,6 +13,7 @@ from subscribers import erase
 from subscribers.models import Subscriber
 from tests.composing.making import make_edition, parts
 from tests.factories import make_subscriber
+from tests.tracking.makers import recorded
 from tests.tracking.servers import wait_for
 from tracking import links, packs, spool, targets, tokens
 
@@ -31,12 +32,7 @@ def story():
 
 
 def hits(client, settings):
-    """Return the hits in the stream, in order."""
-    return [
-        hit
-        for _, fields in client.xrange(settings.TRACKING_STREAM)
-        for hit in packs.decode(fields[b"pack"])[1]
-    ]
+    return recorded(client, settings.TRACKING_STREAM)
 
 
 def spooled(settings):
