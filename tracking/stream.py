@@ -25,6 +25,8 @@ READ_TIMEOUT = 10.0  # seconds; above BLOCK, or each quiet moment would look lik
 BLOCK = 1000  # milliseconds that a read waits for something new
 DEAD_AFTER = 30_000  # milliseconds after which a silent consumer's packs are given to another
 
+_BEHIND_COMMAND = " of pipeline caused error: "  # in a message of redis-py
+
 # What the callers treat alike: Redis is not there, refuses, or hangs.
 AWAY = (redis.RedisError, OSError, TimeoutError)
 
@@ -105,11 +107,19 @@ def append_all(packs: Iterable[bytes]) -> None:
     with client().pipeline(transaction=True) as pipeline:
         for pack in packs:
             pipeline.xadd(settings.TRACKING_STREAM, {FIELD: pack})
-        pipeline.execute()
+        try:
+            pipeline.execute()
+        except redis.ResponseError as error:
+            # Its message holds the whole command: whose hits they are is not for a log.
+            raise type(error)(str(error).rpartition(_BEHIND_COMMAND)[2]) from None
 
 
 def create_group() -> None:
     """Make the consumer group when it is missing, so that it reads from the very first pack."""
+    if _has_group():
+        # Not tried again and again: a Redis that is full refuses that, and who comes to empty it
+        # would wait for ever.
+        return
     try:
         client().xgroup_create(settings.TRACKING_STREAM, GROUP, id="0", mkstream=True)
     except redis.ResponseError as error:
@@ -170,6 +180,14 @@ def backlog() -> Backlog:
         return Backlog(packs, pending["pending"], 0.0)
     added = int(oldest[0][0].partition(b"-")[0]) / 1000
     return Backlog(packs, pending["pending"], max(0.0, seconds + microseconds / 1e6 - added))
+
+
+def _has_group() -> bool:
+    try:
+        groups: Any = client().xinfo_groups(settings.TRACKING_STREAM)
+    except redis.ResponseError:
+        return False  # there is no stream yet
+    return any(group["name"] == GROUP.encode() for group in groups)
 
 
 def _read(consumer: str, start: str, limit: int, block: int | None) -> list[Entry]:
