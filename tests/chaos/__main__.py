@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     console.print(f'Seed {options.seed}: again with make chaos ARGS="{what} --seed {options.seed}"')
     console.print(f"Logs and records: {folder}", soft_wrap=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     try:
         with ExitStack() as stack:
             return _run(options, folder, console, stack)
@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> int:
         return INTERRUPTED
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
+def stop(number: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that every process is ended."""
     raise KeyboardInterrupt
 
 

@@ -18,11 +18,13 @@ MOST = 12  # addresses named for each thing that went wrong
 
 
 @contextmanager
-def progress(console: Console, name: str, people: int) -> Iterator[Callable[[int, str], None]]:
-    """Show how far a trial is; yields what takes the number of mails, and news."""
+def progress(
+    console: Console, name: str, total: int, unit: str = "mails"
+) -> Iterator[Callable[[int, str], None]]:
+    """Show how far a trial is; yields what takes the number of mails (or `unit`), and news."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task(name, total=people)
+        task = bar.add_task(name, total=total)
         begun = said = time.monotonic()
 
         def tell(mails: int, news: str) -> None:
@@ -31,7 +33,7 @@ def progress(console: Console, name: str, people: int) -> Iterator[Callable[[int
             now = time.monotonic()
             if news or (not console.is_terminal and now - said > EVERY):
                 said = now
-                line = f"{now - begun:6.1f} s {mails:7,} mails  {escape(news)}"
+                line = f"{now - begun:6.1f} s {mails:7,} {unit}  {escape(news)}"
                 bar.console.print(line, soft_wrap=True)
 
         yield tell

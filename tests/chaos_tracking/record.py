@@ -1,0 +1,66 @@
+"""The readers' own record: a line for every request that has ended, in whichever way.
+
+Fields are divided by tabs: hit, attempt, edge, when it was sent and when it ended (seconds since
+1970), outcome, detail. The clock is the machine's, as the edges and the judge have it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+RIGHT = "right"  # answered as it had to be
+WRONG = "wrong"  # answered otherwise; the detail says how
+NONE = "none"  # refused, cut or silent; the detail says which
+ANSWERED = (RIGHT, WRONG)
+
+
+class Line(NamedTuple):
+    """One request."""
+
+    hit: int
+    attempt: int
+    edge: int
+    sent: float
+    ended: float
+    outcome: str
+    detail: str
+
+    def __str__(self) -> str:
+        detail = self.detail.replace("\t", " ").replace("\n", " ")
+        return (
+            f"{self.hit}\t{self.attempt}\t{self.edge}\t{self.sent:.4f}\t{self.ended:.4f}\t"
+            f"{self.outcome}\t{detail}\n"
+        )
+
+
+class Tail:
+    """Reads a record while it is being written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._rest = ""
+        self.lines: list[Line] = []
+        self.answered = 0
+
+    def read(self) -> int:
+        """Read on. Returns how many requests were answered by now."""
+        if not self._path.exists():
+            return 0
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        self._offset += len(data)
+        # Whole lines only: the end may be half a line, or half a letter.
+        complete, _, self._rest = (self._rest + data.decode()).rpartition("\n")
+        for line in parse(complete):
+            self.lines.append(line)
+            self.answered += line.outcome in ANSWERED
+        return self.answered
+
+
+def parse(text: str) -> Iterator[Line]:
+    """Yield the lines of a record."""
+    for line in text.splitlines():
+        hit, attempt, edge, sent, ended, outcome, detail = line.split("\t")
+        yield Line(int(hit), int(attempt), int(edge), float(sent), float(ended), outcome, detail)
