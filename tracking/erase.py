@@ -1,17 +1,41 @@
 """Takes names out of what happened to mail, or all of what happened to a campaign's."""
 
-from django.db import transaction
+import secrets
+
+from django.db import connection, transaction
 
 from tracking import rollups
 from tracking.models import (
     CampaignHour,
+    CampaignMoment,
     CampaignTotal,
     Event,
+    ForwardTotal,
     Link,
     LinkTotal,
     Reader,
     ReaderLink,
+    VerdictTotal,
 )
+
+_SUMS = (
+    Reader,
+    LinkTotal,
+    ForwardTotal,
+    VerdictTotal,
+    CampaignMoment,
+    CampaignHour,
+    CampaignTotal,
+)
+
+# A number for each campaign, drawn at random and written nowhere else: counts of people stay what
+# they were, and nobody can say whose they are. Verdicts stay; what they were given by goes.
+_FORGET = """
+UPDATE tracking_event event
+SET subscriber_id = nobody.number, network = NULL, user_agent = '', marks = '{}', since_sent = NULL
+FROM unnest(%s::bigint[], %s::bigint[]) nobody (campaign_id, number)
+WHERE event.campaign_id = nobody.campaign_id AND event.subscriber_id = %s
+"""
 
 
 def erase_subscriber(subscriber_id: int) -> None:
@@ -27,9 +51,9 @@ def erase_subscriber(subscriber_id: int) -> None:
         campaigns = list(readers.values_list("campaign_id", flat=True))
         links = LinkTotal.objects.filter(campaign_id__in=campaigns).values("link_id")
         ReaderLink.objects.filter(link_id__in=links, subscriber_id=subscriber_id).delete()
-        Event.objects.filter(campaign_id__in=campaigns, subscriber_id=subscriber_id).update(
-            subscriber_id=0
-        )
+        numbers = [-1 - secrets.randbits(62) for _ in campaigns]
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, [campaigns, numbers, subscriber_id])
         readers.delete()
 
 
@@ -40,5 +64,5 @@ def erase_campaign(campaign_id: int) -> None:
         links = Link.objects.filter(campaign_id=campaign_id)
         ReaderLink.objects.filter(link_id__in=links.values("id")).delete()
         links.delete()
-        for model in (Event, Reader, LinkTotal, CampaignHour, CampaignTotal):
+        for model in (Event, *_SUMS):
             model.objects.filter(campaign_id=campaign_id).delete()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.tracking import rules
 from tests.tracking.servers import Edge, Process, Redis, database_url
 from tracking import stream
 
@@ -32,6 +33,12 @@ def events(redis_client, settings) -> Iterator[Any]:
 def stored(transactional_db, _empty_events, events) -> Any:
     """Events that are really committed: stream and tables, both empty."""
     return events
+
+
+@pytest.fixture
+def simple_rules(monkeypatch) -> None:
+    """Judge by tests/tracking/rules.py, in this process."""
+    monkeypatch.setattr("tracking.classify.judge", rules.judge)
 
 
 @pytest.fixture

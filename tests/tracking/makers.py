@@ -1,7 +1,8 @@
 """Makers of hits. The truth that sums are compared with stands in tests/tracking/exact.py."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+import random
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tracking import packs, rollups, stream
@@ -32,8 +33,31 @@ def opened(subscriber: int = 0, campaign: int = 7, at: datetime = NOON, **more: 
     )
 
 
-def clicked(link: int, subscriber: int = 0, campaign: int = 7, at: datetime = NOON) -> Hit:
-    return opened(subscriber, campaign, at, kind=Kind.CLICK.value, link_id=link)
+def clicked(
+    link: int, subscriber: int = 0, campaign: int = 7, at: datetime = NOON, **more: Any
+) -> Hit:
+    return opened(subscriber, campaign, at, kind=Kind.CLICK.value, link_id=link, **more)
+
+
+def anything(chance: random.Random, readers: Sequence[int], spread: int = 6000) -> Hit:
+    """Return a hit of any kind by any program, up to `spread` minutes before or after noon.
+
+    Its agent says what tests/tracking/rules.py takes it for.
+    """
+    campaign = chance.choice([7, 8])
+    kind = chance.choices(list(Kind), [50, 40, 4, 3, 3])[0]
+    link = campaign * 10 + chance.randint(0, 3) if kind == Kind.CLICK else 0
+    seconds = chance.randint(-spread * 60, spread * 60)
+    agents = ["HUMAN", "Mozilla/5.0", "PROXY_OPEN", "PRIVACY_PREFETCH", "SCANNER", "UNKNOWN"]
+    return opened(
+        chance.choice(readers),
+        campaign,
+        NOON + timedelta(seconds=seconds),
+        kind=kind.value,
+        link_id=link,
+        forward_id=campaign * 100 + chance.randint(0, 2) if chance.random() < 0.1 else 0,
+        user_agent=chance.choices(agents, [20, 50, 5, 10, 10, 5])[0],
+    )
 
 
 def append(*hits: Hit) -> bytes:

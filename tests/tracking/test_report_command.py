@@ -11,7 +11,7 @@ from tests.tracking import makers
 from tests.tracking.makers import clicked, opened
 from tracking import links
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simple_rules")]
 
 
 @pytest.fixture

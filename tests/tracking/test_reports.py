@@ -11,7 +11,7 @@ from tests.tracking.makers import NOON, clicked, opened
 from tracking import links, reports
 from tracking.reports import Hour, LinkReport, Totals
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simple_rules")]
 
 HOUR = timedelta(hours=1)
 

@@ -1,0 +1,35 @@
+"""Rules that are simpler than ours, for tests of what is done with verdicts.
+
+A hit is what its agent says, by the name of a verdict, or else a human's; but a person's clicks on
+two links within two seconds are a scanner's. So a verdict can change when other hits come.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from tracking.classify import Evidence, Judgement, Verdict
+
+BURST = 2.0  # seconds
+_NAMED = {verdict.name: Judgement(verdict, "named") for verdict in Verdict}
+_HUMAN = Judgement(Verdict.HUMAN, "human")
+_HEAD, _BURST = Judgement(Verdict.SCANNER, "head"), Judgement(Verdict.SCANNER, "burst")
+
+
+def judge(hits: Sequence[Evidence], networks: Any) -> list[Judgement]:
+    """Judge hits in the place of tracking.classify.judge."""
+    clicks = defaultdict(list)
+    for hit in hits:
+        if hit.kind == 2 and hit.subscriber:
+            clicks[hit.campaign, hit.subscriber, hit.forward].append(hit)
+    return [_judge(hit, clicks[hit.campaign, hit.subscriber, hit.forward]) for hit in hits]
+
+
+def _judge(hit: Evidence, clicks: list[Evidence]) -> Judgement:
+    if hit.marks.get("method") == "HEAD":
+        return _HEAD
+    named = _NAMED.get(hit.user_agent)
+    if named or hit.kind != 2:
+        return named or _HUMAN
+    is_burst = any(other.link != hit.link and abs(other.at - hit.at) <= BURST for other in clicks)
+    return _BURST if is_burst else _HUMAN
