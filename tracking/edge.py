@@ -175,7 +175,7 @@ class Edge:
 
     async def _start(self) -> None:
         self._recorder = Recorder(settings.TRACKING_SPOOL)
-        self._targets = Targets()
+        self._targets = Targets(settings.TRACKING_SPOOL.with_name("links"))
         self._personal = Personal()
 
     async def _stop(self) -> None:

@@ -1,8 +1,9 @@
-"""Where a link leads: kept in memory, else asked of Redis, else of PostgreSQL.
+"""Where a link leads: kept in memory, else asked of Redis, else of PostgreSQL, else of the disk.
 
 The edge knows the links of recent campaigns before their first reader clicks: it loads them when
-it starts and learns of new ones within LISTEN_EVERY. So a click is answered with both servers away,
-unless it is on a link so old that it has left the memory.
+it starts and learns of new ones within LISTEN_EVERY. All that it ever learned is copied to its disk
+(tracking/copies.py), so that a click is answered with both servers away, also by an edge that has
+only just been started and on a link that has left the memory.
 
 Each address is checked when it is learned: only what `as_target` lets through is redirected to.
 An address that differs from reader to reader is a template, and checked each time it is resolved.
@@ -13,9 +14,10 @@ import contextlib
 import logging
 import re
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import cast
+from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
@@ -25,6 +27,7 @@ from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tracking.copies import Copies
 from tracking.looping import Loop
 
 logger = logging.getLogger(__name__)
@@ -36,11 +39,21 @@ TIMEOUT = 0.5  # seconds that a reader waits for each server
 REST = 2.0  # seconds that a server which failed is left alone
 UNKNOWN_FOR = 5.0  # seconds until a link that does not exist is looked for again
 
-_NEWEST = "SELECT id, url FROM tracking_link ORDER BY id DESC LIMIT 20000"
-_ONE = "SELECT url FROM tracking_link WHERE id = %s AND campaign_id = %s"
+# Whole campaigns, since that is what copies are of; oldest first, so that the newest links are the
+# last to leave the memory.
+_NEWEST = """
+SELECT campaign_id, id, url FROM tracking_link
+WHERE campaign_id IN (SELECT campaign_id FROM tracking_link ORDER BY id DESC LIMIT 20000)
+ORDER BY id
+"""
+_CAMPAIGN = "SELECT campaign_id, id, url FROM tracking_link WHERE campaign_id = %s"
+
+Links = dict[int, str]  # id -> address
 
 # Characters with no place in an address; a line break in one would start a header of its own.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+# A name or an IPv4 address; or an IPv6 address. In any other, programs differ about what is meant.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:]+:[0-9a-f:.]*")
 
 
 class BadTarget(ValueError):
@@ -48,7 +61,7 @@ class BadTarget(ValueError):
 
 
 class TargetsAway(Exception):
-    """Neither Redis nor PostgreSQL could be asked about a link that is not in memory."""
+    """Neither server could be asked about a link that is neither in memory nor on the disk."""
 
 
 def as_target(url: str) -> str:
@@ -60,7 +73,8 @@ def as_target(url: str) -> str:
         raise BadTarget(f"too long, or with a blank or foreign character: {url[:80]!r}")
     try:
         parts = urlsplit(url)
-        is_plain = parts.hostname and "@" not in parts.netloc and parts.port != 0
+        is_plain = _HOST.fullmatch(parts.hostname or "") and "@" not in parts.netloc
+        is_plain = is_plain and parts.port != 0
     except ValueError as error:
         raise BadTarget(f"{error}: {url[:80]!r}") from None
     if parts.scheme not in ("http", "https") or not is_plain:
@@ -95,7 +109,10 @@ def published_key() -> str:
 class Targets:
     """The link targets that one edge process knows. Made and used inside its event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        """Keep copies in `folder`."""
+        self._copies = Copies(folder)
+        self._uncopied: dict[int, Links] = {}
         self._known: OrderedDict[int, str] = OrderedDict()
         self._size = 0
         self._unknown: dict[int, float] = {}  # link -> until when it needs no second look
@@ -136,24 +153,31 @@ class Targets:
     async def close(self) -> None:
         """Close the connections."""
         await self._listening.stop(within=2)
+        await self._copy()
         with contextlib.suppress(redis.RedisError, OSError):
             await self._redis.aclose()
 
     async def _search(self, campaign_id: int, link_id: int) -> str | None:
-        url = await self._ask("Redis", self._from_redis, campaign_id, link_id)
+        urls = await self._ask("Redis", self._from_redis, campaign_id)
+        if not urls or link_id not in urls:
+            urls = await self._ask("PostgreSQL", _from_postgresql, campaign_id)
+            if urls is None:
+                urls = await asyncio.to_thread(self._copies.read, campaign_id)
+                if link_id not in urls:
+                    raise TargetsAway
+            elif urls:
+                await self._ask("Redis", self._to_redis, campaign_id, urls)
+        self._learn(campaign_id, urls)
+        # Not whatever is in memory under this number: it has to be a link of this campaign.
+        url = self.recall(link_id) if link_id in urls else None
         if url is None:
-            url = await self._ask("PostgreSQL", _from_postgresql, campaign_id, link_id)
-            if url is None:
-                self._note_unknown(link_id)
-                return None
-            await self._ask("Redis", self._to_redis, campaign_id, link_id, url)
-        self._learn({link_id: url})
-        return self.recall(link_id)
+            self._note_unknown(link_id)
+        return url
 
     async def _ask(
-        self, server: str, question: Callable[..., Awaitable[str | None]], *arguments: int | str
-    ) -> str | None:
-        """Return the answer of a server; None when it has none, or rests after a failure."""
+        self, server: str, question: Callable[..., Awaitable[Links]], *arguments: Any
+    ) -> Links | None:
+        """Return the answer of a server; None when it gives none, or rests after a failure."""
         if self._is_resting(server):
             return None
         try:
@@ -168,31 +192,33 @@ class Targets:
         return self._resting.get(server, 0) > time.monotonic()
 
     def _note_unknown(self, link_id: int) -> None:
-        # Only PostgreSQL knows all links, so only its "no" is one.
-        if self._is_resting("PostgreSQL"):
-            raise TargetsAway
         if len(self._unknown) > 10_000:
             self._unknown.clear()
         self._unknown[link_id] = time.monotonic() + UNKNOWN_FOR
 
-    def _learn(self, urls: Mapping[int, str]) -> None:
+    def _learn(self, campaign_id: int, urls: Mapping[int, str]) -> None:
+        good: Links = {}
         for link_id, url in urls.items():
             try:
-                target = as_link(url)
+                good[link_id] = as_link(url)
             except BadTarget:
                 logger.exception("link %d leads nowhere", link_id)
-                continue
+        for link_id, target in good.items():
             if link_id not in self._known:
                 self._size += len(target)
             self._known[link_id] = target
         while self._size > MEMORY:
             self._size -= len(self._known.popitem(last=False)[1])
+        if good:
+            self._uncopied.setdefault(campaign_id, {}).update(good)
 
-    async def _from_redis(self, campaign_id: int, link_id: int) -> str | None:
-        return cast("str | None", await self._redis.hget(key(campaign_id), str(link_id)))
+    async def _from_redis(self, campaign_id: int) -> Links:
+        urls = await self._redis.hgetall(key(campaign_id))
+        return {int(link_id): str(url) for link_id, url in urls.items()}
 
-    async def _to_redis(self, campaign_id: int, link_id: int, url: str) -> None:
-        await self._redis.hset(key(campaign_id), str(link_id), url)
+    async def _to_redis(self, campaign_id: int, urls: Links) -> Links:
+        await self._redis.hset(key(campaign_id), mapping={str(each): urls[each] for each in urls})
+        return urls
 
     async def _listen(self) -> None:
         """Learn what was published in Redis since the last time; once also from PostgreSQL."""
@@ -201,32 +227,53 @@ class Targets:
         if not self._is_warm:
             with contextlib.suppress(psycopg.Error, OSError):
                 async with asyncio.timeout(10 * TIMEOUT):
-                    self._learn(await _newest())
+                    for campaign_id, urls in (await _newest()).items():
+                        self._learn(campaign_id, urls)
                     self._is_warm = True
+        await self._copy()
 
     async def _learn_published(self) -> None:
         # A shorter list than before is that of an emptied Redis: begin again.
         if await self._redis.llen(published_key()) < self._published:
             self._published = 0
         campaigns = await self._redis.lrange(published_key(), self._published, -1)
-        for campaign_id in campaigns[-1000:]:
-            urls = await self._redis.hgetall(key(int(campaign_id)))
-            self._learn({int(link_id): str(url) for link_id, url in urls.items()})
+        for campaign_id in map(int, campaigns[-1000:]):
+            self._learn(campaign_id, await self._from_redis(campaign_id))
         self._published += len(campaigns)
 
+    async def _copy(self) -> None:
+        """Bring to the disk what was learned since the last time."""
+        new, self._uncopied = self._uncopied, {}
+        if new:
+            await asyncio.to_thread(self._copy_now, new)
 
-async def _newest() -> dict[int, str]:
-    connection = await psycopg.AsyncConnection.connect(settings.DATABASE_URL, autocommit=True)
-    async with connection, connection.cursor() as cursor:
-        await cursor.execute(_NEWEST)
-        # Oldest first, so that the newest are the last to leave the memory.
-        return dict(reversed(await cursor.fetchall()))
+    def _copy_now(self, new: Mapping[int, Links]) -> None:
+        try:
+            for campaign_id, urls in new.items():
+                self._copies.keep(campaign_id, urls)
+            self._copies.forget_oldest()
+        except OSError as error:
+            logger.warning("link targets: %d campaigns have no copy: %s", len(new), error)
 
 
-async def _from_postgresql(campaign_id: int, link_id: int) -> str | None:
+async def _newest() -> dict[int, Links]:
+    return _by_campaign(await _query(_NEWEST))
+
+
+async def _from_postgresql(campaign_id: int) -> Links:
+    return _by_campaign(await _query(_CAMPAIGN, campaign_id))[campaign_id]
+
+
+async def _query(statement: LiteralString, *values: int) -> list[tuple[int, int, str]]:
     # A connection for each miss: there are few, and none is kept from a server that restarts.
     connection = await psycopg.AsyncConnection.connect(settings.DATABASE_URL, autocommit=True)
     async with connection, connection.cursor() as cursor:
-        await cursor.execute(_ONE, (link_id, campaign_id))
-        row = await cursor.fetchone()
-        return str(row[0]) if row else None
+        await cursor.execute(statement, values)
+        return await cursor.fetchall()
+
+
+def _by_campaign(rows: Iterable[tuple[int, int, str]]) -> dict[int, Links]:
+    found: dict[int, Links] = defaultdict(dict)
+    for campaign_id, link_id, url in rows:
+        found[campaign_id][link_id] = url
+    return found

@@ -296,6 +296,24 @@ def test_a_link_that_redis_forgot_is_looked_up(start_edge, story, events, settin
     assert edge.get(f"/c/{tokens.sign_click(7, 12, story)}").status == 302
 
 
+def test_with_all_servers_down_a_new_edge_leads_where_a_former_one_did(
+    own_redis, start_edge, story, settings
+):
+    former = start_edge()
+    wait_for(lambda: list(settings.TRACKING_SPOOL.with_name("links").glob("7.json")))
+    former.kill()
+    own_redis.kill()
+    edge = start_edge(DATABASE_URL=AWAY)
+
+    response = edge.get(f"/c/{tokens.sign_click(7, 12, story)}")
+
+    assert response.status == 302
+    assert response.getheader("location") == STORY
+    edge.kill()
+    # Its worker may live a moment longer, and hold the file.
+    assert [hit[:5] for hit in wait_for(lambda: spooled(settings))] == [(2, 7, 12, 0, story)]
+
+
 def test_an_unknown_link_with_all_servers_down_gets_a_page_to_try_again(start_edge):
     edge = start_edge(DATABASE_URL=AWAY, REDIS_URL="redis://127.0.0.1:9/0")
 
