@@ -200,6 +200,6 @@ class _Crawlers:
 @cache
 def _crawlers() -> _Crawlers:
     # Imported when it is first needed: it reads half a megabyte, which the edge has no use for.
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
 
     return _Crawlers(e for e in CRAWLER_USER_AGENTS_DATA if e["pattern"] not in MAIL_PROXIES)

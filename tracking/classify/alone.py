@@ -1,0 +1,230 @@
+"""What one hit says by itself: its program's name, its headers, its network. Pure.
+
+Some hits are settled at once, because their program says what it is. All others say they are a
+person's browser or mail program; for them doubts are collected, each with points that say how
+seldom a person would give cause for it. Points: 3 settle it, 1 is worth a second look.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tracking.classify import agents
+from tracking.classify.agents import Agent, Role
+from tracking.classify.networks import Network, Networks
+from tracking.classify.verdicts import CANARY, CLICK, OPEN, QUOTE, SHARE, Evidence, Judgement
+from tracking.classify.verdicts import Verdict as V
+
+# The first version of each engine that says in Sec-Fetch-* what a request is for, which all
+# do since, if the page's address begins with https.
+_SAYS_WHAT_FOR = {"chromium": 80.0, "gecko": 90.0, "webkit": 16.4}
+# Chromium's version 141 came on 2025-10-01; since then (and long before) one in four weeks.
+_CHROMIUM = (141, 1_759_276_800)
+_CHROMIUM_EACH = 28 * 86_400  # seconds
+# Sec-CH-UA-Platform -> the systems that the user agent may name. A telephone that asks for pages
+# made for large screens calls itself Linux.
+_PLATFORMS = {
+    "Windows": ("windows",),
+    "macOS": ("mac",),
+    "Android": ("android", "linux"),
+    "Linux": ("linux", "cros", "android"),
+    "Chrome OS": ("cros", "linux"),
+    "Chromium OS": ("cros", "linux"),
+    "iOS": ("ios", "mac"),
+}
+_FETCH = ("dest", "mode", "site", "user")
+_LARGE = 50  # hits of browsers of which none has a header: something on the way removes it
+
+
+class Doubt(NamedTuple):
+    """A reason to believe that a hit is a machine's."""
+
+    points: float
+    reason: str
+
+
+class Custom(NamedTuple):
+    """What is usual among the hits that are judged together."""
+
+    sends_language: bool  # else something on the way removes it, and its absence says nothing
+    sends_fetch: bool  # else the address is a plain http one
+    chromium: float  # the newest version at that time
+
+
+class Look(NamedTuple):
+    """What one hit says by itself."""
+
+    settled: Judgement | None
+    doubts: tuple[Doubt, ...]
+    agent: Agent
+    network: Network | None
+
+
+def customs(hits: Sequence[Evidence]) -> Custom:
+    """Return what is usual among `hits`."""
+    language = any("language" in hit.marks for hit in hits)
+    fetch = any("mode" in hit.marks or "site" in hit.marks for hit in hits)
+    latest = max((hit.at for hit in hits), default=0.0)
+    version, since = _CHROMIUM
+    return Custom(
+        language or fetch or len(hits) < _LARGE, fetch, version + (latest - since) / _CHROMIUM_EACH
+    )
+
+
+def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
+    """Look at each hit by itself. Hits that say the same are looked at once."""
+    custom = customs(hits)
+    seen: dict[Any, Look] = {}
+    looks = []
+    for hit in hits:
+        key = (hit.kind, hit.user_agent, hit.network, *hit.marks.items())
+        look = seen.get(key)
+        if look is None:
+            look = seen[key] = _look(hit, networks.find(hit.network), custom)
+        looks.append(look)
+    return looks
+
+
+def _look(hit: Evidence, network: Network | None, custom: Custom) -> Look:
+    agent = agents.read(hit.user_agent)
+    settled = _settle(hit, agent, network)
+    doubts = () if settled else tuple(_doubts(hit, agent, network, custom))
+    return Look(settled, doubts, agent, network)
+
+
+def is_loading(kind: int) -> bool:
+    """Return whether a hit of this kind loads a picture; else it follows a link."""
+    return kind in (OPEN, QUOTE)
+
+
+def _settle(hit: Evidence, agent: Agent, network: Network | None) -> Judgement | None:
+    """Return the judgement when the hit itself leaves no doubt."""
+    marks = hit.marks
+    if agent.role == Role.PREVIEW:
+        return Judgement(V.PREVIEW, "agent:preview")
+    if hit.kind == CANARY:
+        return Judgement(V.SCANNER, "canary")
+    if "method" in marks:
+        return Judgement(V.SCANNER, "method:" + str(marks["method"]).lower()[:8])
+    if agent.role == Role.ROBOT:
+        return Judgement(V.SCANNER, "agent:" + agent.name)
+    if "purpose" in marks:
+        verdict = V.PRIVACY_PREFETCH if is_loading(hit.kind) else V.PREVIEW
+        return Judgement(verdict, "purpose:prefetch")
+    if agent.role == Role.NONE and not hit.network and "unknown" in marks:
+        return Judgement(V.UNKNOWN, "evidence:none")
+    return _settle_picture(hit, agent, network)
+
+
+def _settle_picture(hit: Evidence, agent: Agent, network: Network | None) -> Judgement | None:
+    """Tell the mail services that load pictures."""
+    if agent.role in (Role.PROXY, Role.PREFETCH):
+        # What loads pictures does not follow links: somebody uses its name.
+        if not is_loading(hit.kind):
+            return Judgement(V.SCANNER, "agent:pictures-only")
+        verdict = V.PROXY_OPEN if agent.role == Role.PROXY else V.PRIVACY_PREFETCH
+        return Judgement(verdict, "agent:" + agent.name)
+    if is_loading(hit.kind) and network and network.scope == "proxy":
+        return Judgement(V.PROXY_OPEN, f"network:{network.label}")
+    return None
+
+
+def _doubts(hit: Evidence, agent: Agent, network: Network | None, custom: Custom) -> list[Doubt]:
+    found = [*_of_agent(agent, is_loading(hit.kind), custom), *_of_network(hit.kind, network)]
+    if "unknown" not in hit.marks:
+        for question in _QUESTIONS:
+            found += question(hit, agent, custom)
+    return found
+
+
+def _of_network(kind: int, network: Network | None) -> list[Doubt]:
+    if network is None:
+        return []
+    if network.scope == "scanner" or (network.scope == "clicks" and not is_loading(kind)):
+        return [Doubt(3.0 if network.is_certain else 1.5, f"network:{network.label}")]
+    return []
+
+
+def _of_agent(agent: Agent, is_picture: bool, custom: Custom) -> list[Doubt]:
+    if agent.role == Role.NONE:
+        return [Doubt(3.0, "agent:none")]
+    if agent.role == Role.OTHER:
+        # Mail programs are many; browsers are few, and all begin alike.
+        return [Doubt(1.5 if is_picture else 3.0, "agent:no-browser")]
+    if agent.role == Role.MAIL:
+        return [] if is_picture else [Doubt(0.75, "agent:mail-program-clicks")]
+    if not agent.engine:
+        return [Doubt(2.0, "agent:no-engine")]
+    if agent.engine == "trident":
+        return [Doubt(1.0, "agent:outdated")]
+    # On these systems the browser renews itself; a telephone's may be as old as the telephone.
+    if agent.engine == "chromium" and agent.system in ("windows", "mac", "linux"):
+        age = custom.chromium - agent.version
+        if age > 20:
+            return [Doubt(1.5 if age > 45 else 0.75, "agent:outdated")]
+    return []
+
+
+def _language(hit: Evidence, agent: Agent, custom: Custom) -> list[Doubt]:
+    """Each browser says which languages its reader has, and new ones what a request is for."""
+    if agent.role == Role.MAIL or not custom.sends_language:
+        return []
+    has_fetch = any(name in hit.marks for name in _FETCH)
+    if "language" not in hit.marks:
+        if not has_fetch and _says_what_for(agent):
+            return [Doubt(3.0, "headers:not-a-browser's")]
+        return [Doubt(2.0, "headers:no-language")]
+    if not has_fetch and custom.sends_fetch and _says_what_for(agent):
+        return [Doubt(1.0, "headers:no-fetch")]
+    return []
+
+
+def _says_what_for(agent: Agent) -> bool:
+    return agent.version >= _SAYS_WHAT_FOR.get(agent.engine, 1_000.0)
+
+
+def _platform(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
+    """Two headers of one program name the same system."""
+    marks = hit.marks
+    if marks.get("brands") == "headless":
+        return [Doubt(4.0, "headers:headless")]
+    if "brands" in marks and agent.engine in ("gecko", "webkit"):
+        return [Doubt(2.5, "headers:foreign-brands")]
+    systems = _PLATFORMS.get(str(marks.get("platform")))
+    if systems and agent.system and agent.system not in systems:
+        return [Doubt(3.0, "headers:platform")]
+    if marks.get("mobile") == "?1" and agent.system in ("windows", "mac", "cros"):
+        return [Doubt(2.0, "headers:mobile")]
+    return []
+
+
+def _what_for(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
+    """A followed link asks for a page, a picture for a picture."""
+    marks, found = hit.marks, []
+    mode, dest, accept = marks.get("mode"), marks.get("dest"), marks.get("accept")
+    if is_loading(hit.kind):
+        if mode == "navigate" or dest == "document":
+            found.append(Doubt(1.5, "headers:picture-as-page"))
+    elif hit.kind in (CLICK, SHARE) and agent.role == Role.BROWSER:
+        if (isinstance(mode, str) and mode != "navigate") or dest in ("image", "empty", "script"):
+            found.append(Doubt(2.0, "headers:page-as-thing"))
+        if accept in ("any", "other", "image"):
+            found.append(Doubt(2.0, "headers:accept"))
+    return found
+
+
+def _old_ways(hit: Evidence, _agent: Agent, _: Custom) -> list[Doubt]:
+    """What no browser does: half a page, a protocol of 1996, an address for complaints."""
+    marks: Mapping[str, Any] = hit.marks
+    found = []
+    if "range" in marks:
+        found.append(Doubt(1.5, "headers:range"))
+    if "http" in marks:
+        # Some old web proxies of offices still speak it.
+        found.append(Doubt(0.75 if "via" in marks else 1.5, "headers:http-1.0"))
+    if "from" in marks:
+        found.append(Doubt(2.5, "headers:from"))
+    return found
+
+
+_Question = Callable[[Evidence, Agent, Custom], list[Doubt]]
+_QUESTIONS: tuple[_Question, ...] = (_language, _platform, _what_for, _old_ways)

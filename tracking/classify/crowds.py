@@ -1,0 +1,80 @@
+"""What hits on many mails say of each other: who touches many people's mail at once? Pure.
+
+An office behind one address, or a mobile carrier, has many readers too. They differ from a gateway
+in when they act: people read hours apart from the hand-over and open a mail before they click,
+while a gateway works on each mail as it comes in.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from tracking.classify.alone import is_loading
+from tracking.classify.docket import Docket
+from tracking.classify.spans import fullest
+from tracking.classify.verdicts import Evidence
+
+_SPAN = 60.0  # seconds
+_FEW = 4  # people whose unopened mail one network clicks in that time by chance
+
+
+class _Touched(NamedTuple):
+    """What one network, or one program in it, did."""
+
+    clicks: list[int]
+    suspects: list[int]  # of these those that came too early, or on unopened mail
+
+
+def doubt_crowd(docket: Docket) -> None:
+    """Doubt a network that clicks in many people's mail as soon as it is handed over."""
+    for touched in _by(docket, _network).values():
+        if len(touched.suspects) < _FEW or len(touched.suspects) < 0.7 * len(touched.clicks):
+            continue
+        hits = docket.hits
+        times = [hits[index].at for index in touched.suspects]
+        people = [_person(docket, index) for index in touched.suspects]
+        for index, count in zip(touched.suspects, fullest(times, people, _SPAN), strict=True):
+            if count >= _FEW:
+                docket.doubt(index, 2.5 if count >= 2 * _FEW else 1.5, "crowd:network")
+
+
+def doubt_reputation(docket: Docket) -> None:
+    """Doubt a program that was a machine on most of the other mail that it touched."""
+    for touched in _by(docket, _program).values():
+        people = {_person(docket, index) for index in touched.clicks}
+        machines = {_person(docket, i) for i in touched.clicks if docket.is_machine(i)}
+        if len(machines) < 2 or len(machines) < 0.5 * len(people):
+            continue
+        points = 2.5 if len(machines) >= 5 and len(machines) >= 0.8 * len(people) else 1.5
+        for index in touched.clicks:
+            if not docket.is_machine(index):
+                docket.doubt(index, points, "crowd:known-machine")
+
+
+def _person(docket: Docket, index: int) -> Hashable:
+    hit = docket.hits[index]
+    return hit.campaign, hit.subscriber, hit.forward
+
+
+def _network(hit: Evidence) -> Hashable:
+    return hit.network
+
+
+def _program(hit: Evidence) -> Hashable:
+    return hit.network, hit.user_agent
+
+
+def _by(docket: Docket, key: Callable[[Evidence], Hashable]) -> dict[Hashable, _Touched]:
+    """Return the clicks of named people by `key`, in the order of time; no relay's, no proxy's."""
+    found: defaultdict[Hashable, _Touched] = defaultdict(lambda: _Touched([], []))
+    for index, hit in enumerate(docket.hits):
+        known = docket.looks[index].network
+        if is_loading(hit.kind) or not hit.network or not (hit.subscriber or hit.forward):
+            continue
+        if known and known.scope in ("relay", "proxy"):
+            continue
+        touched = found[key(hit)]
+        touched.clicks.append(index)
+        if index in docket.suspects:
+            touched.suspects.append(index)
+    return found

@@ -1,0 +1,76 @@
+"""The hits that are judged together, with what speaks against and for each. Pure."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+from tracking.classify.alone import Doubt, Look
+from tracking.classify.verdicts import Evidence, Judgement, Verdict
+
+SETTLES = 3.0  # points from which a hit is a machine's
+COUNTS = 0.75  # points from which a person is only likely
+# What is kept in reasons of a hit that nothing speaks against, by the role of its program.
+_NO_DOUBT = {"browser": "agent:browser", "mail-program": "agent:mail-program"}
+
+
+class Docket:
+    """Hits, their doubts, and which of them belong to the same mail."""
+
+    def __init__(self, hits: Sequence[Evidence], looks: Sequence[Look]) -> None:
+        """Take hits with what each says by itself."""
+        self.hits = hits
+        self.looks = looks
+        self.points = [sum(doubt.points for doubt in look.doubts) for look in looks]
+        self._strongest = [max(look.doubts, default=None) for look in looks]
+        self.mails = _by_mail(hits)
+        # Clicks that came so early, or on a mail so unseen, that a machine is likelier.
+        self.suspects: set[int] = set()
+
+    def doubt(self, index: int, points: float, reason: str) -> None:
+        """Add a reason to believe that hit `index` is a machine's."""
+        self.points[index] += points
+        strongest = self._strongest[index]
+        if strongest is None or points > strongest.points:
+            self._strongest[index] = Doubt(points, reason)
+
+    def trust(self, index: int, points: float) -> None:
+        """Take points away, for something that only a person does."""
+        self.points[index] -= points
+
+    def is_machine(self, index: int) -> bool:
+        """Return whether hit `index` is a scanner's, as far as is known by now."""
+        settled = self.looks[index].settled
+        if settled:
+            return settled.verdict == Verdict.SCANNER
+        return self.points[index] >= SETTLES
+
+    def judgement(self, index: int) -> Judgement:
+        """Return what hit `index` is taken for, and the strongest reason."""
+        look = self.looks[index]
+        if look.settled:
+            return look.settled
+        strongest = self._strongest[index]
+        if strongest is None or self.points[index] < COUNTS:
+            if "unknown" in self.hits[index].marks:
+                return Judgement(Verdict.LIKELY_HUMAN, "headers:unknown")
+            return Judgement(Verdict.HUMAN, _NO_DOUBT.get(look.agent.name, "agent:other"))
+        is_machine = self.points[index] >= SETTLES
+        return Judgement(Verdict.SCANNER if is_machine else Verdict.LIKELY_HUMAN, strongest.reason)
+
+
+def _by_mail(hits: Sequence[Evidence]) -> list[list[int]]:
+    """Return the indices of hits of the same mail, each list in the order of time.
+
+    Where nobody is named, the hits of one program in one network stand for a mail.
+    """
+    mails: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for index, hit in enumerate(hits):
+        if hit.subscriber or hit.forward:
+            mails[hit.campaign, hit.subscriber, hit.forward].append(index)
+        elif hit.network:
+            mails[hit.campaign, hit.network, hit.user_agent].append(index)
+        else:
+            mails[index].append(index)
+    for indices in mails.values():
+        if len(indices) > 1:
+            indices.sort(key=lambda index: hits[index].at)
+    return list(mails.values())

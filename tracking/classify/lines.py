@@ -1,0 +1,196 @@
+"""Reads hits from text, one JSON object a line, liberally. Pure.
+
+    {"id": 1, "at": "2026-07-01T12:00:43Z", "kind": "click", "method": "GET", "campaign": 7,
+     "subscriber": 42, "link": 3, "sent_at": "2026-07-01T12:00:00Z", "ip": "203.0.113.9",
+     "user_agent": "Mozilla/5.0 (...)", "headers": {"Accept-Language": "en"}}
+
+Only `id` and `kind` are needed. docs/verdicts.md says what else may stand there.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from math import isfinite
+from typing import Any
+
+from tracking import facts
+from tracking.classify.verdicts import CANARY, CLICK, OPEN, QUOTE, SHARE, Evidence
+
+_KINDS = {
+    **dict.fromkeys(("open", "opened", "pixel", "image", "view", "1"), OPEN),
+    **dict.fromkeys(("click", "clicked", "link", "2"), CLICK),
+    **dict.fromkeys(("canary", "honeypot", "3"), CANARY),
+    **dict.fromkeys(("share", "shared", "4"), SHARE),
+    **dict.fromkeys(("quote", "quoted", "5"), QUOTE),
+}
+_MILLISECONDS = 1e11  # numbers from here on are no seconds: the year would be 5138
+_NO_HEADERS = "unknown"  # a mark: what headers there were is not known
+
+
+class BadLine(ValueError):
+    """A line can't be read; the message names the field."""
+
+
+def read_line(text: str | bytes, number: int) -> tuple[Any, Evidence]:
+    """Return the id of a hit, and what is known of it; its evidence bears the line's number.
+
+    A time that is not given is NaN. Raises BadLine.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise BadLine(f"not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise BadLine("not a JSON object")
+    if found.get("id") is None:
+        raise BadLine("id: missing")
+    return found["id"], _evidence(found, number)
+
+
+def _evidence(found: dict[str, Any], number: int) -> Evidence:
+    at, sent_at = _time(found, "at"), _time(found, "sent_at")
+    link = found.get("link")
+    kind = _kind(found.get("kind"))
+    if kind == CLICK and (str(link).lower() in ("0", "canary")):
+        kind = CANARY
+    headers = _headers(found.get("headers"))
+    return Evidence(
+        id=number,
+        at=at if at is not None else float("nan"),
+        kind=kind,
+        campaign=_number(found, "campaign"),
+        subscriber=_number(found, "subscriber"),
+        forward=_number(found, "forward"),
+        link=0 if kind == CANARY else _number(found, "link"),
+        since_sent=None if at is None or sent_at is None else at - sent_at,
+        network=facts.network(_address(found.get("ip"))),
+        user_agent=_agent(found, headers)[: facts.LONGEST_AGENT],
+        marks=_marks(found, headers),
+    )
+
+
+def _kind(value: Any) -> int:
+    kind = _KINDS.get(str(value).strip().lower())
+    if kind is None:
+        raise BadLine(f"kind: {value!r} is none of open, click, canary, share, quote")
+    return kind
+
+
+def _time(found: dict[str, Any], field: str) -> float | None:
+    value = found.get(field)
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, str) and not _is_number(value):
+            parsed = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise BadLine(f"{field}: {value!r} is no time, such as 2026-07-01T12:00:00Z") from None
+    if not isfinite(seconds):
+        raise BadLine(f"{field}: {value!r} is no time")
+    while abs(seconds) >= _MILLISECONDS:  # milliseconds, microseconds or nanoseconds
+        seconds /= 1000
+    return seconds
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().lstrip("+-").replace(".", "", 1).isdigit() and len(text.strip()) > 8
+
+
+def _number(found: dict[str, Any], field: str) -> int:
+    """Return an id as a number; of another text a number that stands for it."""
+    value = found.get(field)
+    if value is None or isinstance(value, bool):
+        return 0
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str):
+        raise BadLine(f"{field}: {value!r} is neither a number nor a text")
+    return _named(value.strip())
+
+
+@lru_cache(maxsize=16_384)
+def _named(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest()) if text else 0
+
+
+def _address(value: Any) -> str:
+    """Return an address without a port or brackets around it."""
+    text = str(value or "").strip()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text.partition("/")[0]
+
+
+class _Headers:
+    """Headers as tracking/facts.py reads them; an empty value: not known."""
+
+    def __init__(self, lines: list[tuple[str, str]]) -> None:
+        self._lines = lines
+
+    def get(self, name: str, default: str = "") -> str:
+        return next((value for key, value in self._lines if key == name), default)
+
+    def keys(self) -> list[str]:
+        return [name for name, _ in self._lines]
+
+    def items(self) -> list[tuple[str, str]]:
+        return self._lines
+
+
+def _headers(value: Any) -> _Headers | None:
+    """Read headers: an object, a list of pairs, or a list of names. None when not given."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return _Headers([_header(name, text) for name, text in value.items() if text is not None])
+    if not isinstance(value, list):
+        raise BadLine("headers: neither an object nor a list")
+    return _Headers([_listed(entry) for entry in value])
+
+
+def _listed(entry: Any) -> tuple[str, str]:
+    if isinstance(entry, str):
+        name, _, text = entry.partition(":")
+        return _header(name, text)
+    if isinstance(entry, list) and len(entry) == 2:
+        return _header(entry[0], entry[1])
+    raise BadLine(f"headers: {entry!r} is neither a name nor a pair")
+
+
+def _header(name: Any, value: Any) -> tuple[str, str]:
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return str(name).strip().lower(), "" if value is True else str(value).strip()
+
+
+def _agent(found: dict[str, Any], headers: _Headers | None) -> str:
+    value = found.get("user_agent")
+    if value is None and headers:
+        value = headers.get("user-agent")
+    return str(value or "")
+
+
+def _marks(found: dict[str, Any], headers: _Headers | None) -> Mapping[str, Any]:
+    method = str(found.get("method") or "GET").strip().upper()
+    version = str(found.get("http_version") or found.get("protocol") or "").upper()
+    old = "1" if version.removeprefix("HTTP/") in ("1", "1.0") else "1.1"
+    marks = _parsed(facts.marks(headers or _Headers([]), old, method))
+    return marks if headers is not None else _unknown(marks)
+
+
+def _unknown(marks: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**marks, _NO_HEADERS: True}
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(marks: str) -> Mapping[str, Any]:
+    parsed: dict[str, Any] = json.loads(marks)
+    return parsed

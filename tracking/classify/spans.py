@@ -1,0 +1,63 @@
+"""How much happens within some seconds. Pure."""
+
+from collections import Counter, deque
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+
+
+def fullest(times: Sequence[float], things: Sequence[Hashable], span: float) -> list[int]:
+    """Return for each moment the number of different things in the fullest span that holds it.
+
+    `times` are in order, in seconds like `span`. The cost grows with the number of moments only,
+    however many fall into one span.
+    """
+    counts: list[int] = []  # different things in the span that ends at each moment
+    starts: list[int] = []
+    inside: Counter[Hashable] = Counter()
+    start = 0
+    for end, thing in enumerate(things):
+        inside[thing] += 1
+        while times[end] - times[start] > span:
+            _take(inside, things[start])
+            start += 1
+        counts.append(len(inside))
+        starts.append(start)
+    return _greatest(counts, starts)
+
+
+def _take(inside: Counter[Hashable], thing: Hashable) -> None:
+    inside[thing] -= 1
+    if not inside[thing]:
+        del inside[thing]
+
+
+def _greatest(counts: Sequence[int], starts: Sequence[int]) -> list[int]:
+    """Return for each moment the greatest count of the spans that hold it."""
+    greatest = [0] * len(counts)
+    falling: deque[int] = deque()  # ends of spans that may still be the greatest
+    end = 0
+    for moment in range(len(counts)):
+        while end < len(counts) and starts[end] <= moment:
+            while falling and counts[falling[-1]] <= counts[end]:
+                falling.pop()
+            falling.append(end)
+            end += 1
+        while falling[0] < moment:
+            falling.popleft()
+        greatest[moment] = counts[falling[0]]
+    return greatest
+
+
+def unevenness(times: Sequence[float]) -> float:
+    """Return how much the pauses between moments differ: deviation / mean; 0 is a clock.
+
+    People's pauses have about 1. Less than four moments say nothing: infinity.
+    """
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    if len(pauses) < 3:
+        return float("inf")
+    mean = sum(pauses) / len(pauses)
+    if mean <= 0:
+        return 0.0
+    variance = sum((pause - mean) ** 2 for pause in pauses) / len(pauses)
+    return float(variance**0.5 / mean)
