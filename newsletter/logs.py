@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 LOGGERS = ("django.request", "django.security")
-_TOKEN = re.compile(r"/(u|p|confirm)/[^\s?\"']+")
+_TOKEN = re.compile(r"/(u|p|f|n|v|confirm)/[^\s?\"']+")
 
 
 class WithoutTokens(logging.Filter):

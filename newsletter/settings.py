@@ -203,7 +203,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}  # seconds
 CELERY_TIMEZONE = "UTC"
 # Mail that a person waits for has a queue of its own, served beside the campaigns.
 CELERY_TASK_DEFAULT_QUEUE = "broadsheet"
-CELERY_TASK_ROUTES = {"newsletter.tasks.send_confirmations": {"queue": "broadsheet-first"}}
+CELERY_TASK_ROUTES = {
+    "newsletter.tasks.send_confirmations": {"queue": "broadsheet-first"},
+    "newsletter.tasks.send_forwards": {"queue": "broadsheet-first"},
+}
 
 # Each tick looks for rows that are due and wakes a worker for them. Two beats are harmless.
 TICK = 2  # seconds
@@ -215,6 +218,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send-confirmations": {
         "task": "newsletter.tasks.send_confirmations",
+        "schedule": TICK,
+        "options": {"expires": TICK},
+    },
+    "send-forwards": {
+        "task": "newsletter.tasks.send_forwards",
         "schedule": TICK,
         "options": {"expires": TICK},
     },
@@ -273,6 +281,9 @@ JOIN_LIMIT_NETWORK = 30  # sign-ups in an hour from one /24 or /48
 JOIN_LIMIT = 20_000  # sign-ups in an hour from everywhere
 JOIN_SECONDS = 0.15  # each sign-up takes this long, so that its time tells nobody who is known
 CONFIRMATION_LIMIT = 5_000  # confirmation mails in an hour
+FORWARD_LIMIT_PERSON = 10  # friends in a day to whom one person forwards
+FORWARD_LIMIT_NETWORK = 20  # friends in a day from one /24 or /48
+FORWARD_LIMIT = 60  # friends in a minute from everywhere
 IMPORT_CHUNK = 10_000  # rows stored in one transaction
 IMPORT_LANES = 3  # chunks on their way into the database at once, each on its own connection
 IMPORT_LEASE = 60  # seconds without a sign of life before an import is given to another
@@ -284,9 +295,12 @@ SUBSCRIBER_ERASERS = [
     "newsletter.erase.erase_subscriber",
     "newsletter.erase.erase_log",
     "tracking.erase.erase_subscriber",
+    "tracking.forwards.erase_subscriber",
 ]
 # campaign id -> ids of the lists that it went to; what an unsubscribe link is about.
 CAMPAIGN_LISTS = "newsletter.audience.campaign_list_ids"
+# The token in /join/<slug>?from=<token> -> (campaign id, evidence): whose mail led to a sign-up.
+JOIN_SOURCE = "tracking.forwards.read_source"
 
 # A personal link's template, (id, name, email, language, attributes) -> the address. Called by the
 # edge, where no models are loaded.

@@ -8,9 +8,10 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
-from newsletter import alerts, campaigns, confirmations, outcomes
+from newsletter import alerts, campaigns, confirmations, forwarding, outcomes
 from newsletter.sending import batches, providers, run, shutdown, slots
 from subscribers import confirmation, departures, importing
+from tracking import forwards
 
 RUN = 45.0  # seconds that a process is kept by campaigns
 SHORT_RUN = 5.0  # the same when the worker has no other process
@@ -48,6 +49,12 @@ def send_confirmations() -> None:
 
 
 @shared_task
+def send_forwards() -> None:
+    """Send the copies that readers had forwarded to friends."""
+    forwarding.send_due()
+
+
+@shared_task
 def wake_imports() -> None:
     """Take up the imports that wait, or whose worker died."""
     importing.run_due()
@@ -78,4 +85,5 @@ def tidy() -> None:
     importing.tidy()
     batches.tidy()
     departures.tidy()
+    forwards.tidy()
     call_command("clearsessions")

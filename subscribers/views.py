@@ -6,6 +6,7 @@ work in every mail program's browser; Referrer-Policy keeps the token from leaki
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -99,7 +101,7 @@ def show(
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Keep search engines out of people's own pages."""
-    closed = ("/admin/", "/confirm/", "/p/", "/u/")
+    closed = ("/admin/", "/confirm/", "/f/", "/n/", "/p/", "/u/", "/v/")
     lines = ["User-agent: *", *(f"Disallow: {place}" for place in closed)]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
 
@@ -128,7 +130,7 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
             name=form.cleaned_data["name"],
             tracking=TrackingChoice.INDIVIDUAL if form.cleaned_data["tracking"] else None,
         )
-        joining.join(wish, [mailing_list], origin=visitors.origin(request, Method.FORM))
+        joining.join(wish, [mailing_list], origin=_origin_of_joining(request))
     # The same answer after the same time, whether the address is known or not.
     time.sleep(max(0.0, settings.JOIN_SECONDS - (time.monotonic() - started)))
     target = reverse("subscribers:thanks", kwargs={"slug": slug})
@@ -262,6 +264,19 @@ def _unsubscribe_page(
         },
         status=status,
     )
+
+
+def _origin_of_joining(request: HttpRequest) -> consent.Origin:
+    """Return the proof of a sign-up, with the campaign whose mail led to it where a link says so.
+
+    What reads the link's token is named by settings.JOIN_SOURCE.
+    """
+    origin = visitors.origin(request, Method.FORM)
+    try:
+        campaign_id, evidence = import_string(settings.JOIN_SOURCE)(request.GET.get("from", ""))
+    except tokens.BadToken:
+        return origin
+    return replace(origin, campaign_id=campaign_id, evidence={**origin.evidence, **evidence})
 
 
 def _join_page(

@@ -8,6 +8,8 @@ A subscriber of 0 means that the reader is not named (tracking choice `aggregate
 from django.db import models
 from django.db.models.functions import Now
 
+from tracking.forward_models import Forward, ForwardRefusal, PossibleForwards  # noqa: F401
+
 
 class Kind(models.IntegerChoices):
     """What a reader did."""

@@ -1,0 +1,332 @@
+"""Forwards: which friend may be sent a reader's mail, how often, and what came of it.
+
+Promises. A friend gets one copy of a campaign's mail, whoever asks, and one forward a week. Who
+asked for more than the limits is refused before anything is stored, and what is said to them is the
+same whoever the friends are. A copy is handed over at most once: `begin` is written down before the
+first byte leaves, and what has no outcome after it is in doubt and never tried again. When a copy
+has left, its friend's address is gone: a keyed hash stays.
+
+All limits are counted in PostgreSQL, one form after the other, so they hold for any number of
+processes, and without Redis.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from subscribers import signing, suppression
+from subscribers.addresses import Address
+from subscribers.models import Subscriber, Suppression, TrackingChoice
+from tracking.forward_models import Forward, ForwardRefusal
+
+Kind, State = Forward.Kind, Forward.State
+
+AT_ONCE = 5  # friends in one form
+DAY = timedelta(days=1)  # in which a person, and a network, have so many
+MINUTE = timedelta(minutes=1)  # in which everybody together has so many
+WEEK = timedelta(days=7)  # between two forwards to one friend
+LEASE = timedelta(minutes=10)  # to hand a copy over: above all patience of a conversation
+ATTEMPTS = 8  # then a copy is given up
+BACKOFF = timedelta(minutes=1)  # after the first failure; doubled each time
+OLDEST = timedelta(days=3)  # a copy that could not leave for so long is no news any more
+
+_TURN = 0x666F7277  # names the lock under which forms are counted, one after the other
+_LESSER = [TrackingChoice.OFF, TrackingChoice.AGGREGATE, TrackingChoice.INDIVIDUAL]
+
+
+class Limit(Enum):
+    """Whose share is used up."""
+
+    PERSON = "person"
+    NETWORK = "network"
+    EVERYBODY = "everybody"
+
+
+class TooMany(Exception):
+    """No more forwards at the moment. Nothing was stored."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit.value)
+        self.limit = limit
+
+
+class Gone(Exception):
+    """The reader whose copy it was is not known any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a reader asks for in one form."""
+
+    campaign_id: int
+    subscriber_id: int
+    friends: Sequence[Address]  # at most AT_ONCE
+    sender_name: str = ""
+    note: str = ""
+    network: str = ""  # cut, as tracking.facts.network does; empty: not known
+    # Keys of friends who are not to be written to, for reasons of the layer above.
+    skipped: Collection[str] = field(default_factory=frozenset)
+
+
+def ask(wish: Wish) -> None:
+    """Have each friend sent a copy, except those who are not to get one. Raises TooMany, Gone.
+
+    Who is skipped counts against the limits like everybody else: otherwise they would tell who
+    is on the suppression list.
+    """
+    friends = {suppression.email_hash(friend.key): friend for friend in wish.friends[:AT_ONCE]}
+    with transaction.atomic():
+        owner = _lock(wish.subscriber_id)
+        _take_turn()
+        _check_limits(wish, len(friends))
+        closed = _closed(wish.campaign_id, friends)
+        Forward.objects.bulk_create(
+            [
+                _copy(wish, digest, friend, owner, skip=digest in closed)
+                for digest, friend in friends.items()
+            ]
+        )
+
+
+def share(campaign_id: int, subscriber_id: int) -> Forward:
+    """Return the shared page that a reader made of a mail, the same each time. Raises Gone."""
+    with transaction.atomic():
+        owner = _lock(subscriber_id)
+        page, _ = Forward.objects.get_or_create(
+            campaign_id=campaign_id,
+            subscriber_id=subscriber_id,
+            kind=Kind.SHARE,
+            defaults={"state": State.MADE, "tracking": owner.tracking},
+        )
+    return page
+
+
+def due(limit: int) -> list[int]:
+    """Return the ids of copies that may leave now, those that wait longest first."""
+    waiting = Forward.objects.filter(state=State.ASKED, due_at__lte=now()).order_by("due_at", "id")
+    return list(waiting.values_list("id", flat=True)[:limit])
+
+
+def find(forward_id: int) -> Forward | None:
+    """Return a copy that waits; None when it was sent, or may not be sent any more."""
+    forward = Forward.objects.filter(pk=forward_id, state=State.ASKED).first()
+    if forward is None:
+        return None
+    digest = bytes(forward.email_hash or b"")
+    if _refused([digest]) or forward.asked_at < now() - OLDEST:
+        _end(forward_id, State.ASKED, State.SKIPPED)
+        return None
+    return forward
+
+
+def begin(forward_id: int) -> bool:
+    """Say that a copy is about to be handed over. False: somebody else has it, or it is gone."""
+    waiting = Forward.objects.filter(pk=forward_id, state=State.ASKED)
+    return bool(waiting.update(state=State.SENDING, due_at=now() + LEASE))
+
+
+def end(forward_id: int, state: Forward.State) -> None:
+    """Write down what became of a copy that `begin` took, and forget its friend."""
+    _end(forward_id, State.SENDING, state)
+
+
+def give_up(forward_id: int) -> None:
+    """Write down that a copy can't be made, and forget its friend."""
+    _end(forward_id, State.ASKED, State.FAILED)
+
+
+def put_back(forward_id: int, *, is_attempt: bool = True) -> None:
+    """Let a copy that `begin` took, and that surely did not leave, be tried again later."""
+    with transaction.atomic():
+        forward = (
+            Forward.objects.select_for_update().filter(pk=forward_id, state=State.SENDING).first()
+        )
+        if forward is None:
+            return
+        if not forward.address:  # its owner was erased meanwhile
+            _end(forward_id, State.SENDING, State.SKIPPED)
+            return
+        forward.attempts += is_attempt
+        if forward.attempts >= ATTEMPTS:
+            _end(forward_id, State.SENDING, State.FAILED)
+            return
+        wait = BACKOFF * 2 ** (forward.attempts - 1) if is_attempt else timedelta()
+        forward.state, forward.due_at = State.ASKED, now() + wait
+        forward.save(update_fields=["state", "due_at", "attempts"])
+
+
+def refuse(forward_id: int) -> bool:
+    """Send the friend of this copy no forwards any more. False when the copy is not known."""
+    digest = (
+        Forward.objects.filter(pk=forward_id, kind=Kind.FRIEND)
+        .values_list("email_hash", flat=True)
+        .first()
+    )
+    if digest is None:
+        return False
+    ForwardRefusal.objects.get_or_create(
+        email_hash=bytes(digest), defaults={"key_id": suppression.key_id()}
+    )
+    return True
+
+
+def child(forward: Forward, friend: str = "") -> int:
+    """Return the id under which a copy's opens and clicks are counted; 0: they are not.
+
+    `friend` is the TrackingChoice of the friend, if they are known. The least of what owner and
+    friend allow decides: with `aggregate` all copies of a campaign have one id, so that none can be
+    told from the others.
+    """
+    owner = (
+        Subscriber.objects.filter(pk=forward.subscriber_id)
+        .values_list("tracking", flat=True)
+        .first()
+    )
+    choices = [forward.tracking, friend, *([owner] if owner is not None else [])]
+    choice = min(map(_filled_in, choices), key=_LESSER.index)
+    if choice == TrackingChoice.OFF:
+        return 0
+    return forward.pk if choice == TrackingChoice.INDIVIDUAL else _common(forward.campaign_id)
+
+
+def settle_abandoned() -> None:
+    """Say of copies whose sender died while handing them over that nobody knows."""
+    Forward.objects.filter(state=State.SENDING, due_at__lt=now()).update(
+        state=State.IN_DOUBT, **_FORGOTTEN
+    )
+
+
+def tidy() -> None:
+    """Forget what limits don't need any more.
+
+    Who forwarded stays known only of readers who let us record what they do.
+    """
+    old = Forward.objects.filter(asked_at__lt=now() - DAY)
+    old.filter(network__isnull=False).update(network=None)
+    named = Q(tracking=TrackingChoice.INDIVIDUAL)
+    if _filled_in("") == TrackingChoice.INDIVIDUAL:
+        named |= Q(tracking="")
+    old.filter(state__in=_OVER).exclude(subscriber_id=0).exclude(named).update(subscriber_id=0)
+
+
+def erase_subscriber(subscriber_id: int) -> None:
+    """Forget whose forwards these were; what has not left yet never does."""
+    mine = Forward.objects.filter(subscriber_id=subscriber_id)
+    mine.filter(state=State.ASKED).update(state=State.SKIPPED, **_FORGOTTEN)
+    # One that is on the wire at this moment has its end to come, and is not tried again.
+    mine.update(subscriber_id=0, address="", sender_name="", note="", network=None)
+
+
+def sign_source(campaign_id: int, child_id: int) -> str:
+    """Return what a sign-up link in a copy carries (/join/<slug>?from=<token>)."""
+    return signing.sign("forward-source", campaign_id, child_id)
+
+
+def read_source(token: str) -> tuple[int, dict[str, int]]:
+    """Return the campaign that a sign-up came of, and the evidence for the ledger (JOIN_SOURCE).
+
+    Raises BadToken.
+    """
+    campaign_id, child_id = signing.read("forward-source", token, 2)
+    return campaign_id, {"forward": child_id}
+
+
+_FORGOTTEN: dict[str, Any] = {"due_at": None, "address": "", "sender_name": "", "note": ""}
+_OVER = [State.SENT, State.FAILED, State.SKIPPED, State.IN_DOUBT, State.MADE]
+
+
+def _lock(subscriber_id: int) -> Subscriber:
+    """Lock the owner, as erasing does first: nobody's name is added while it is taken out."""
+    owner = Subscriber.objects.select_for_update().filter(pk=subscriber_id).first()
+    if owner is None:
+        raise Gone
+    return owner
+
+
+def _take_turn() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+
+
+def _check_limits(wish: Wish, wanted: int) -> None:
+    asked = Forward.objects.filter(kind=Kind.FRIEND)
+    today = asked.filter(asked_at__gt=now() - DAY)
+    here = today.filter(network=wish.network) if wish.network else today.filter(network=None)
+    for limit, found, most in (
+        (
+            Limit.PERSON,
+            today.filter(subscriber_id=wish.subscriber_id),
+            settings.FORWARD_LIMIT_PERSON,
+        ),
+        (Limit.NETWORK, here, settings.FORWARD_LIMIT_NETWORK),
+        (Limit.EVERYBODY, asked.filter(asked_at__gt=now() - MINUTE), settings.FORWARD_LIMIT),
+    ):
+        if found.count() + wanted > most:
+            raise TooMany(limit)
+
+
+def _closed(campaign_id: int, digests: Iterable[bytes]) -> set[bytes]:
+    """Return those who are not sent a copy, whatever the reason."""
+    wanted = list(digests)
+    counted = Forward.objects.filter(kind=Kind.FRIEND, email_hash__in=wanted).exclude(
+        state=State.SKIPPED
+    )
+    # Whose server refused a forward once is not tried again with another one.
+    recent = counted.filter(
+        Q(campaign_id=campaign_id) | Q(asked_at__gt=now() - WEEK) | Q(state=State.FAILED)
+    )
+    return _refused(wanted) | {
+        bytes(digest) for digest in recent.values_list("email_hash", flat=True) if digest
+    }
+
+
+def _refused(digests: list[bytes]) -> set[bytes]:
+    """Return those who want no mail at all, or no forwards."""
+    return {
+        bytes(digest)
+        for table in (Suppression, ForwardRefusal)
+        for digest in table.objects.filter(email_hash__in=digests).values_list(
+            "email_hash", flat=True
+        )
+    }
+
+
+def _copy(wish: Wish, digest: bytes, friend: Address, owner: Subscriber, *, skip: bool) -> Forward:
+    forward = Forward(
+        campaign_id=wish.campaign_id,
+        subscriber_id=wish.subscriber_id,
+        kind=Kind.FRIEND,
+        state=State.SKIPPED,
+        tracking=owner.tracking,
+        email_hash=digest,
+        network=wish.network or None,
+    )
+    if not skip and friend.key not in wish.skipped:
+        forward.state, forward.due_at = State.ASKED, now()
+        forward.address, forward.sender_name = friend.email, wish.sender_name
+        forward.note = wish.note
+    return forward
+
+
+def _end(forward_id: int, before: Forward.State, after: Forward.State) -> None:
+    Forward.objects.filter(pk=forward_id, state=before).update(state=after, **_FORGOTTEN)
+
+
+def _common(campaign_id: int) -> int:
+    row, _ = Forward.objects.get_or_create(
+        campaign_id=campaign_id,
+        kind=Kind.COMMON,
+        defaults={"subscriber_id": 0, "state": State.MADE},
+    )
+    return row.pk
+
+
+def _filled_in(choice: str) -> TrackingChoice:
+    return TrackingChoice(choice or settings.TRACKING_DEFAULT)
