@@ -40,7 +40,7 @@ def kept_secrets(folder: Path) -> dict[str, str]:
     }
     if fresh:
         kept |= fresh
-        keyfile.write(path, kept, "Made by the launcher. Keep it with your backups.")
+        keyfile.write(path, kept, keyfile.NOTE)
     return kept
 
 

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+NOTE = "Made by the launcher. Keep it with your backups."  # in the file of secrets
+
 
 def read(path: Path) -> dict[str, str]:
     """Return the pairs of `path`; none if there is no such file."""

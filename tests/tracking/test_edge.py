@@ -20,6 +20,7 @@ from tracking import links, packs, spool, targets, tokens
 pytestmark = pytest.mark.usefixtures("stored")
 
 AWAY = "postgresql://nobody@127.0.0.1:9/none"
+OLDER, NEWER = "the older key 0123456789", "the newer key 0123456789"
 STORY = "https://example.org/story?a=1"
 
 
@@ -312,6 +313,19 @@ def test_with_all_servers_down_a_new_edge_leads_where_a_former_one_did(
     edge.kill()
     # Its worker may live a moment longer, and hold the file.
     assert [hit[:5] for hit in wait_for(lambda: spooled(settings))] == [(2, 7, 12, 0, story)]
+
+
+def test_mail_that_was_signed_before_a_rotation_works(start_edge, story, settings):
+    def mail(*keys):
+        settings.TRACKING_KEYS = list(keys)
+        return f"/o/{tokens.sign_open(7, 12)}", f"/c/{tokens.sign_click(7, 12, story)}"
+
+    old, new, foreign = mail(OLDER), mail(NEWER, OLDER), mail("of somebody else 0123456789")
+    edge = start_edge(TRACKING_KEYS=f"{NEWER},{OLDER}")
+
+    assert set(old).isdisjoint(new)
+    assert [edge.get(path).status for path in (*old, *new)] == [200, 302, 200, 302]
+    assert [edge.get(path).status for path in foreign] == [404, 404]
 
 
 def test_an_unknown_link_with_all_servers_down_gets_a_page_to_try_again(start_edge):
