@@ -245,6 +245,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "weigh-forwards": {
+        "task": "newsletter.tasks.weigh_forwards",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "tidy": {"task": "newsletter.tasks.tidy", "schedule": 3600.0},
 }
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from newsletter import alerts, campaigns, confirmations, forwarding, outcomes
 from newsletter.sending import batches, providers, run, shutdown, slots
 from subscribers import confirmation, departures, importing
-from tracking import forwards
+from tracking import forward_reports, forwards
 
 RUN = 45.0  # seconds that a process is kept by campaigns
 SHORT_RUN = 5.0  # the same when the worker has no other process
@@ -76,6 +76,12 @@ def look_up_providers() -> None:
 def mail_alerts() -> None:
     """Tell the operators what stops mail."""
     alerts.raise_current()
+
+
+@shared_task
+def weigh_forwards() -> None:
+    """Look for what mail programs may have forwarded."""
+    forward_reports.weigh_due()
 
 
 @shared_task
