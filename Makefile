@@ -13,3 +13,8 @@ BENCHES := $(addprefix bench-,composing sending tracking importing)
 .PHONY: $(BENCHES)
 $(BENCHES): bench-%:
 	@$(or $(PYTHON),python3) scripts/bootstrap.py bench $* $(ARGS)
+
+# Readers instead of mail: make chaos-tracking ARGS="short --seed 7"
+.PHONY: chaos-tracking
+chaos-tracking:
+	@$(or $(PYTHON),python3) scripts/bootstrap.py chaos tracking $(ARGS)

@@ -18,7 +18,7 @@ COMMANDS = {
     "test": ("scripts.test", installing.DEVELOP, "run the tests; arguments go to pytest"),
     "check": ("scripts.check", installing.DEVELOP, "format, lint, types, layers, migrations"),
     "bench": ("scripts.bench", installing.DEVELOP, "measure, against references"),
-    "chaos": ("scripts.chaos", installing.DEVELOP, "break everything while a campaign is sent"),
+    "chaos": ("scripts.chaos", installing.DEVELOP, "break everything while mail is sent, or read"),
     "setup": (None, installing.DEVELOP, "only make .venv and fill it"),
 }
 

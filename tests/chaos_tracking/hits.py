@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tracking import tokens
 
-OPEN, CLICK, CANARY = 1, 2, 3  # tracking.models.Kind
+OPEN, CLICK, CANARY, SHARE, QUOTE = 1, 2, 3, 4, 5  # tracking.models.Kind
 INDIVIDUAL, AGGREGATE, OFF = "individual", "aggregate", "off"
 # As of real programs, so that the rules have something to say about them.
 _AGENTS = (
@@ -22,11 +22,23 @@ _AGENTS = (
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
     "Mozilla/5.0",
     "python-requests/2.32",
-    "Barracuda\t\\N \\. 'quoted' \"twice\" ünï",
+    "Barracuda\t\\N \\. 'quoted' \"twice\"",
 )
 _MARK = re.compile(r" chaos/(\d+)\.(\d+)$")
 # How often each is drawn, of a hundred.
-_WHATS = {"open": 52, "click": 34, "canary": 3, "forged open": 5, "forged click": 6}
+_WHATS = {
+    "open": 44,
+    "click": 30,
+    "canary": 3,
+    "share": 2,
+    "quote": 2,
+    "forwarded open": 4,
+    "forwarded click": 4,
+    "forged open": 5,
+    "forged click": 6,
+}
+_KINDS = {"open": OPEN, "click": CLICK, "canary": CANARY, "share": SHARE, "quote": QUOTE}
+_FORWARDS = 500
 _HEAD = 0.04
 _FORWARDED = 0.3
 
@@ -38,10 +50,30 @@ class Person(NamedTuple):
     choice: str
 
 
+class Right(NamedTuple):
+    """What a reader has to get."""
+
+    status: int
+    leads_to: str  # empty: nowhere
+
+
+class Facts(NamedTuple):
+    """What has to be stored of a request."""
+
+    kind: int
+    campaign: int
+    subscriber: int  # 0: not named
+    forward: int  # 0: nobody's but the subscriber's own copy
+    link: int
+    network: str
+    is_head: bool
+
+
 @dataclass(frozen=True)
 class World:
     """Everything that can be asked for."""
 
+    public_url: str
     campaigns: list[int]
     people: list[Person]
     links: dict[int, str]  # id -> address
@@ -56,6 +88,7 @@ class World:
         """Read what `write` wrote."""
         found = json.loads(path.read_text())
         return cls(
+            found["public_url"],
             found["campaigns"],
             [Person(*each) for each in found["people"]],
             {int(link): url for link, url in found["links"].items()},
@@ -72,6 +105,7 @@ class Hit:
     method: str
     campaign: int
     person: Person
+    forward: int  # whose copy, or whose shared link, it is; 0: the person's own
     link: int  # 0: no link
     url: str  # where the link leads
     agent: str
@@ -84,22 +118,50 @@ class Hit:
         return self.what.startswith("forged")
 
     @property
-    def facts(self) -> tuple[int, int, int, int, str, bool] | None:
-        """What is to be stored: kind, campaign, subscriber, link, network, by HEAD; or nothing."""
-        if self.is_forged or self.person.choice == OFF:
+    def facts(self) -> Facts | None:
+        """What is to be stored; None: nothing at all."""
+        is_named = not self.forward
+        if self.is_forged or (is_named and self.person.choice == OFF):
             return None
-        kind = {"open": OPEN, "click": CLICK, "canary": CANARY}[self.what]
-        subscriber = self.person.id if self.person.choice == INDIVIDUAL else 0
-        is_head = self.method == "HEAD"
-        return kind, self.campaign, subscriber, self.link, self.network, is_head
+        may_be_named = is_named and self.person.choice == INDIVIDUAL
+        return Facts(
+            _KINDS[self.what.split()[-1]],
+            self.campaign,
+            self.person.id if may_be_named else 0,
+            self.forward,
+            self.link,
+            self.network,
+            self.method == "HEAD",
+        )
+
+    @property
+    def right(self) -> Right:
+        """What the answer has to be."""
+        if self.is_forged:
+            return Right(404, "")
+        return Right(302, self.url) if self.url else Right(200, "")
 
     def path(self) -> str:
         """Return what is asked for. Needs the settings' TRACKING_KEYS."""
-        if self.what.endswith("open"):
-            token = tokens.sign_open(self.campaign, self.person.id)
-            return f"/o/{_forge(token, self.number) if self.is_forged else token}.gif"
-        token = tokens.sign_click(self.campaign, self.person.id, self.link)
-        return f"/c/{_forge(token, self.number) if self.is_forged else token}"
+        token = self._token()
+        if self.is_forged:
+            token = _forge(token, self.number)
+        if self.what == "share":
+            return f"/s/{token}"
+        if self.what.endswith(("click", "canary")):
+            return f"/c/{token}"
+        return f"/{'q' if self.what == 'quote' else 'o'}/{token}.gif"
+
+    def _token(self) -> str:
+        if self.what == "share":
+            return tokens.sign_share(self.campaign, self.forward)
+        if self.what.endswith(("click", "canary")):
+            if self.forward:
+                return tokens.sign_forward_click(self.campaign, self.forward, self.link)
+            return tokens.sign_click(self.campaign, self.person.id, self.link)
+        if self.forward:
+            return tokens.sign_forward_open(self.campaign, self.forward)
+        return tokens.sign_open(self.campaign, self.person.id)
 
     def user_agent(self, attempt: int) -> str:
         """Return the header of one request."""
@@ -113,27 +175,38 @@ def attempt_of(user_agent: str) -> tuple[int, int] | None:
 
 
 def draw(seed: int, number: int, world: World) -> Hit:
-    """Return a hit. The same for the same seed and number, in whichever process."""
+    """Return a hit. The same for the same seed and number, in whichever process.
+
+    Needs the settings' TRACKING_KEYS.
+    """
     dice = random.Random(f"hit {seed} {number}")
     [what] = dice.choices([*_WHATS], [*_WHATS.values()])
     person = dice.choice(world.people)
-    link, url = 0, ""
-    campaign = dice.choice(world.campaigns)
+    campaign, link, url = dice.choice(world.campaigns), 0, ""
+    forward = 0
     if what.endswith("click"):
         link, url = dice.choice([*world.links.items()])
         campaign = world.campaign_of[link]
+    if what == "share" or what.startswith("forwarded"):
+        # Each belongs to one campaign.
+        forward = world.campaigns.index(campaign) * _FORWARDS + dice.randrange(1, _FORWARDS)
+    if what == "canary":
+        url = f"{world.public_url}/"
+    elif what == "share":
+        url = f"{world.public_url}/v/{tokens.sign_share(campaign, forward)}"
     forwarded, network = _client(dice)
     return Hit(
-        number,
-        what,
-        "HEAD" if dice.random() < _HEAD else "GET",
-        campaign,
-        person,
-        link,
-        url,
-        dice.choice(_AGENTS),
-        forwarded,
-        network,
+        number=number,
+        what=what,
+        method="HEAD" if dice.random() < _HEAD else "GET",
+        campaign=campaign,
+        person=person,
+        forward=forward,
+        link=link,
+        url=url,
+        agent=dice.choice(_AGENTS),
+        forwarded=forwarded,
+        network=network,
     )
 
 

@@ -5,12 +5,12 @@ facts; one that was not, at most once; and what never may be stored is not there
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.chaos_tracking import hits, record
-from tests.chaos_tracking.hits import Hit
+from tests.chaos_tracking.hits import Facts, Hit
 from tests.chaos_tracking.record import Line
 
 CLOCK = 0.005  # seconds: times are stored in whole milliseconds
@@ -23,7 +23,7 @@ class Stored(NamedTuple):
     """An event, as far as it is judged."""
 
     user_agent: str
-    facts: tuple[int, int, int, int, str, bool]  # as Hit.facts
+    facts: Facts
     at: float  # seconds since 1970
 
 
@@ -127,21 +127,6 @@ def judge(
         f"hit {hit}.{attempt} was never sent" for hit, attempt in found.keys() - asked
     ]
     return verdict
-
-
-def compare_sums(
-    kept: Mapping[str, set[tuple[object, ...]]], counted: Mapping[str, set[tuple[object, ...]]]
-) -> list[str]:
-    """Return what differs between the sums that are kept and those counted from the events."""
-    return [
-        f"{name}: {what} {row}"
-        for name in counted
-        for what, rows in (
-            ("kept, but not counted", kept[name] - counted[name]),
-            ("counted, but not kept", counted[name] - kept[name]),
-        )
-        for row in sorted(rows, key=str)
-    ]
 
 
 def _by_request(

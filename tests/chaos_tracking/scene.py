@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import redis
+from django.conf import settings
 from django.db import connection
 
 from newsletter import campaigns
@@ -18,7 +19,7 @@ from scripts.ports import free_port
 from subscribers.models import MailingList, Subscriber
 from tests.chaos import audience
 from tests.chaos.stage import Process, Stage, wait_until
-from tests.chaos_tracking.hits import AGGREGATE, INDIVIDUAL, OFF, Person, World
+from tests.chaos_tracking.hits import AGGREGATE, INDIVIDUAL, OFF, Facts, Person, World
 from tests.chaos_tracking.judge import Stored
 from tests.chaos_tracking.readers import Orders
 from tests.chaos_tracking.record import Tail
@@ -30,8 +31,9 @@ CAMPAIGNS = 3
 LINKS = 12  # in each campaign
 STARTS_WITHIN = 60.0  # seconds
 _EVENTS = """
-    SELECT user_agent, kind, campaign_id, subscriber_id, link_id, coalesce(host(network), ''),
-           coalesce(marks->>'method', '') = 'HEAD', extract(epoch FROM occurred_at)::float8
+    SELECT user_agent, extract(epoch FROM occurred_at)::float8,
+           kind, campaign_id, subscriber_id, forward_id, link_id, coalesce(host(network), ''),
+           coalesce(marks->>'method', '') = 'HEAD'
     FROM tracking_event
 """
 
@@ -136,7 +138,7 @@ class Scene:
         """Return every event that is stored."""
         with connection.cursor() as cursor:
             cursor.execute(_EVENTS)
-            return [Stored(row[0], tuple(row[1:7]), row[7]) for row in cursor.fetchall()]
+            return [Stored(row[0], Facts(*row[2:]), row[1]) for row in cursor.fetchall()]
 
     def _left(self) -> str:
         try:
@@ -180,7 +182,7 @@ def _make_world() -> World:
         for url, link in links.ensure(campaign, urls).items():
             targets[link], campaign_of[link] = url, campaign
         links.publish(campaign)
-    return World(numbers, people, targets, campaign_of)
+    return World(settings.PUBLIC_URL, numbers, people, targets, campaign_of)
 
 
 def _choice(number: int) -> str:

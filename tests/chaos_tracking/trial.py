@@ -12,11 +12,11 @@ from tests.chaos.scene import LOOK, Progress
 from tests.chaos.stage import Stage
 from tests.chaos.trouble import Plan
 from tests.chaos_tracking import hits
-from tests.chaos_tracking.judge import Away, Verdict, compare_sums, judge
+from tests.chaos_tracking.judge import Away, Verdict, judge
 from tests.chaos_tracking.scene import Scene
 from tests.chaos_tracking.trouble import Size
 from tests.chaos_tracking.wrecker import Wrecker
-from tests.tracking import makers
+from tests.tracking import exact
 
 SETTLES_WITHIN = 120.0  # seconds after the last hit until all is stored
 
@@ -71,7 +71,7 @@ def _judge(scene: Scene, wrecker: Wrecker) -> Verdict:
     hit_of = lru_cache(maxsize=1000)(lambda number: hits.draw(scene.seed, number, scene.world))
     events = audience.again(scene.events)
     verdict = judge(scene.size.hits, hit_of, scene.tail.lines, events, wrecker.away)
-    verdict.differing = compare_sums(audience.again(makers.sums), audience.again(makers.counted))
+    verdict.differing = audience.again(lambda: list(exact.differences()))
     return verdict
 
 

@@ -1,42 +1,30 @@
-"""`make chaos` in short: kills of workers and restarts of servers while a campaign is sent.
+"""`make chaos` and `make chaos-tracking` in short: kills and restarts while mail is sent and read.
 
-The long form, and its variants, are for a person who has ten minutes (docs/chaos.md).
+The long forms, and their variants, are for a person who has ten minutes (docs/chaos.md).
 """
-
-import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.launcher.launched import BARE, ROOT, open_folder
+from tests.e2e import trials
 
 pytestmark = pytest.mark.e2e
 
-WITHIN = 90  # seconds; it takes about 50, and 65 on a machine that is busy
+SENDING_WITHIN = 90  # seconds; it takes about 50, and 65 on a machine that is busy
+READING_WITHIN = 150  # seconds; it takes about 40, and 60 on a machine that is busy
 
 
 def test_nobody_is_missed_and_nobody_gets_two_while_everything_breaks():
-    clean = {name: os.environ[name] for name in BARE if name in os.environ}
-    with open_folder() as folder:
-        trial = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.chaos", "short"),
-                *("--folder", str(folder / "trial"), "--within", str(WITHIN)),
-            ],
-            cwd=ROOT,
-            env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            said, _ = trial.communicate(timeout=WITHIN + 60)
-        finally:
-            trial.terminate()  # it ends everything that it started
-            trial.wait(30)
+    trial = trials.run("tests.chaos", "short", within=SENDING_WITHIN)
 
-    # Everything that it says, its seed first, is in the report of a failure.
-    assert trial.returncode == 0, said
-    assert "short: missed 0, twice 0, in doubt" in said
-    assert "sum balanced" in said
+    # Everything that it says is in the report of a failure.
+    assert trial.code == 0, trial.text
+    assert "short: missed 0, twice 0, in doubt" in trial.text
+    assert "sum balanced" in trial.text
+
+
+def test_no_hit_is_lost_or_counted_twice_while_everything_breaks():
+    trial = trials.run("tests.chaos_tracking", "short", within=READING_WITHIN)
+
+    assert trial.code == 0, trial.text
+    assert "lost 0, twice 0, wrong answers 0, wrongly stored 0, never answered 0" in trial.text
+    assert "rollups exact: yes" in trial.text
