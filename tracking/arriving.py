@@ -62,10 +62,13 @@ def _split(lines: Iterable[bytes]) -> list[_Fields]:
 
 
 def _apply_choices(cursor: CursorWrapper, fields: list[_Fields]) -> list[_Fields]:
-    people = {each[_SUBSCRIBER] for each in fields} - {_NOBODY}
-    names = {"default": settings.TRACKING_DEFAULT, "off": TrackingChoice.OFF}
-    individual = {"individual": TrackingChoice.INDIVIDUAL, "people": list(people)}
-    cursor.execute(_READ_CHOICES, {**names, **individual})
+    asked = {
+        "people": list({each[_SUBSCRIBER] for each in fields} - {_NOBODY}),
+        "default": settings.TRACKING_DEFAULT,
+        "off": TrackingChoice.OFF,
+        "individual": TrackingChoice.INDIVIDUAL,
+    }
+    cursor.execute(_READ_CHOICES, asked)
     exceptions = {str(subscriber_id): may_count for subscriber_id, may_count in cursor.fetchall()}
     if not exceptions:
         return fields

@@ -1,19 +1,79 @@
 """Judges stored hits, at first sight and again when all that came around them is known.
 
 Promise: a verdict and the sums that it counts in change together (tracking/amending.py). Each
-minute of hits is judged again once it is WINDOW old, with the hits of WINDOW before and after, so
-that a burst's first hit is judged like the rest. Hits that come late put their minute, and those
-around it, on the list again.
+minute of hits is judged again once WINDOW has passed since, with all hits around it, so that a
+burst's first hit is judged like the rest. Hits that come late put their minute, and what lies
+around it, on the list again. Judging the same hits twice does no harm.
 """
 
+import json
 import logging
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
-from tracking import classify
-from tracking.classify import Evidence, Judgement, Verdict, networks
+from django.db import connection
+from django.utils.timezone import now
+
+from tracking import amending, classify
+from tracking.amending import Change
+from tracking.classify import WINDOW, Evidence, Judgement, Verdict, networks
+from tracking.models import UnsettledMinute
 
 logger = logging.getLogger(__name__)
+
+MINUTE = timedelta(minutes=1)
+# A hit's verdict depends on hits up to WINDOW away, and on what these are taken for, so on theirs.
+NEAR = timedelta(seconds=WINDOW)
+# Minutes wait a little longer, for transactions of ingest that are not finished.
+RIPE = MINUTE + NEAR + timedelta(seconds=10)
+LONGEST = timedelta(minutes=30)  # of a span that is judged at once
+LARGEST = 200_000  # hits in memory; spans with more are halved, down to a minute
+
+_JUDGING = 0x6272_6F64  # an advisory lock: one judges at a time, on all machines
+
+# Hits of people who have been erased have nothing left to be judged by.
+_READ = """
+SELECT event.id, event.occurred_at, extract(epoch FROM occurred_at)::float8, kind,
+       event.campaign_id, event.subscriber_id, forward_id, link_id, since_sent,
+       extract(epoch FROM occurred_at - handover.at)::real, coalesce(host(network), ''),
+       user_agent, marks::text, verdict, reason
+FROM tracking_event event LEFT JOIN tracking_handover handover
+    ON since_sent IS NULL AND forward_id = 0 AND event.subscriber_id > 0
+    AND handover.campaign_id = event.campaign_id
+    AND handover.subscriber_id = event.subscriber_id
+WHERE occurred_at >= %s AND occurred_at < %s AND event.subscriber_id >= 0
+ORDER BY occurred_at, event.id
+"""
+_COUNT = "SELECT count(*) FROM tracking_event WHERE occurred_at >= %s AND occurred_at < %s"
+
+
+class Span(NamedTuple):
+    """A stretch of time whose hits are judged."""
+
+    start: datetime
+    end: datetime  # not part of it
+
+    def covers(self, other: "Span") -> bool:
+        """Whether `other` lies in this one."""
+        return self.start <= other.start and other.end <= self.end
+
+    def halves(self) -> "tuple[Span, Span]":
+        """Return the two halves."""
+        middle = self.start + (self.end - self.start) / 2
+        return Span(self.start, middle), Span(middle, self.end)
+
+
+class _Stored(NamedTuple):
+    """A hit as it lies in the tables."""
+
+    occurred_at: datetime
+    since_sent: float | None
+    verdict: int
+    reason: str
+    evidence: Evidence
 
 
 def judge(hits: Sequence[Evidence]) -> list[Judgement]:
@@ -29,8 +89,128 @@ def judge(hits: Sequence[Evidence]) -> list[Judgement]:
         return [Judgement(Verdict.UNKNOWN, "rules-failed")] * len(hits)
 
 
+def settle(stopping: Any = None) -> int:
+    """Judge anew the minutes whose time has come. Returns how many; 0 when another is at it.
+
+    Ends early when the event `stopping` is set.
+    """
+    with alone(wait=False) as is_alone:
+        if not is_alone:
+            return 0
+        ripe = UnsettledMinute.objects.filter(minute__lte=now() - RIPE)
+        parts = {row.pk: _concerned(row) for row in ripe}
+        for span in spans(sorted(set(parts.values()))):
+            if stopping and stopping.is_set():
+                break
+            judge_span(span)
+            # By number: what was stored in the meantime stays on the list.
+            done = [row for row, part in parts.items() if span.covers(part)]
+            UnsettledMinute.objects.filter(id__in=done).delete()
+    return len(parts)
+
+
+def judge_span(span: Span, campaign_id: int = 0) -> int:
+    """Judge all hits of a span anew, or those of one campaign. Returns how many changed."""
+    around = _sight(span)
+    if around is None:
+        return sum(judge_span(half, campaign_id) for half in span.halves())
+    stored = _read(Span(span.start - around, span.end + around))
+    judgements = judge([hit.evidence for hit in stored])
+    changes, campaigns = [], set()
+    for hit, (verdict, reason) in zip(stored, judgements, strict=True):
+        evidence = hit.evidence
+        is_asked = span.start <= hit.occurred_at < span.end and (
+            campaign_id in (0, evidence.campaign)
+        )
+        if is_asked and _differs(hit, verdict, reason):
+            known = (hit.verdict, int(verdict), reason, evidence.since_sent)
+            changes.append(Change(evidence.id, hit.occurred_at, *known))
+            campaigns.add(evidence.campaign)
+    if changes:
+        amending.amend(changes, campaigns)
+    return len(changes)
+
+
+@contextmanager
+def alone(*, wait: bool) -> Iterator[bool]:
+    """Keep others from judging. Gives False when somebody is at it and we don't `wait`."""
+    with connection.cursor() as cursor:
+        function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+        cursor.execute(f"SELECT {function}(%s)", [_JUDGING])
+        is_ours = wait or cursor.fetchone()[0]
+        try:
+            yield is_ours
+        finally:
+            # With a connection that broke, the lock is gone as well.
+            if is_ours and connection.is_usable():
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_JUDGING])
+
+
+def spans(parts: Iterable[Span]) -> Iterator[Span]:
+    """Join spans that touch, in their order, to spans that are mostly no longer than LONGEST."""
+    current: Span | None = None
+    for part in parts:
+        if current and part.start <= current.end and part.end - current.start <= LONGEST:
+            current = Span(current.start, max(current.end, part.end))
+            continue
+        if current:
+            yield current
+        current = part
+    if current:
+        yield current
+
+
+def _concerned(row: UnsettledMinute) -> Span:
+    """Return what has to be judged again because of hits in a minute.
+
+    Also the five minutes before, which were judged when little was known of what came after them.
+    """
+    after = 2 * NEAR if row.is_late else timedelta()
+    before = 2 * NEAR if row.is_late else NEAR
+    return Span(row.minute - before, row.minute + MINUTE + after)
+
+
+def _differs(hit: _Stored, verdict: int, reason: str) -> bool:
+    if (verdict, reason) != (hit.verdict, hit.reason):
+        return True
+    return hit.since_sent is None and hit.evidence.since_sent is not None
+
+
+def _sight(span: Span) -> timedelta | None:
+    """Return how far to look around a span, so that it is not too much; None: halve it."""
+    for around in (2 * NEAR, NEAR):
+        if _count(Span(span.start - around, span.end + around)) <= LARGEST:
+            return around
+    return None if span.end - span.start > MINUTE else MINUTE
+
+
+def _count(span: Span) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, span)
+        count: int = cursor.fetchone()[0]
+        return count
+
+
+def _read(span: Span) -> list[_Stored]:
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, span)
+        return [_stored(*row) for row in cursor.fetchall()]
+
+
+def _stored(event_id: int, occurred_at: datetime, at: float, *rest: Any) -> _Stored:
+    *numbers, since_sent, since, network, user_agent, marks, verdict, reason = rest
+    known = since if since_sent is None else since_sent
+    facts = (event_id, at, *numbers, known, network, user_agent, _marks(marks))
+    return _Stored(occurred_at, since_sent, verdict, reason, Evidence._make(facts))
+
+
+@lru_cache(maxsize=16_384)
+def _marks(text: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 @cache
 def _networks() -> networks.Networks:
-    # Read once by each process: `manage.py` commands that change the lists say that ingest has to
-    # start again.
+    # Read once by each process: ingest has to be started again to see other lists.
     return networks.load()

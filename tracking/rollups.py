@@ -13,6 +13,7 @@ the events themselves, the greater part, comes before that and is not held up.
 from collections.abc import Iterable
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from tracking import arriving
 from tracking.classify import RULES, WINDOW
@@ -254,8 +255,7 @@ def store(lines: Iterable[bytes]) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_STAGING)
-        # Shared among ingesters; an erasure in progress is waited for, and waits for us.
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
+        join_ingest(cursor)
         judged = arriving.receive(cursor, lines)
         with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
             copy.write("".join(judged))
@@ -263,6 +263,11 @@ def store(lines: Iterable[bytes]) -> None:
             cursor.execute(statement)
         cursor.execute(_ADD_FORWARDS)
         cursor.execute(_ADD_MINUTES)
+
+
+def join_ingest(cursor: CursorWrapper) -> None:
+    """Wait until no erasure is in progress, and let none begin until the transaction ends."""
+    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
 
 
 def lock_out_ingest() -> None:

@@ -8,14 +8,6 @@ machine, 0 none of these.
 from tracking.classify import PEOPLE, Verdict
 
 
-def class_of(verdict: str) -> str:
-    """Return the SQL for the class that a hit has with this verdict (a column's name)."""
-    return (
-        f"CASE WHEN forward_id <> 0 OR kind > 2 THEN 0 "
-        f"WHEN {_is_person(verdict)} THEN kind ELSE kind + 2 END"
-    )
-
-
 def bits_of(kind: int, *, people: bool) -> int:
     """Return the bits that hits of a kind by people, or by machines, set in Reader.seen."""
     return sum(
@@ -23,11 +15,15 @@ def bits_of(kind: int, *, people: bool) -> int:
     )
 
 
-def _is_person(verdict: str) -> str:
+def is_person(verdict: str) -> str:
+    """Return the SQL for whether a verdict (a column's name) is a person's."""
     return f"{verdict} IN ({', '.join(str(int(each)) for each in sorted(PEOPLE))})"
 
 
-CLASS = class_of("verdict")
+CLASS = (
+    "CASE WHEN forward_id <> 0 OR kind > 2 THEN 0 "
+    f"WHEN {is_person('verdict')} THEN kind ELSE kind + 2 END"
+)
 BIT = "1::bigint << ((kind - 1) * 8 + verdict)"  # in Reader.seen
 MACHINE_OPENS = bits_of(1, people=False)
 MACHINE_CLICKS = bits_of(2, people=False)
@@ -39,10 +35,10 @@ FROM generate_series(1, 39) bit WHERE ({bits} >> bit) & 1 = 1
 """
 
 # Of hits with a forward: a person's open, click or visit; and counts of these and of machines'.
-FOLLOWED = f"kind IN (1, 2, 4) AND {_is_person('verdict')}"
+FOLLOWED = f"kind IN (1, 2, 4) AND {is_person('verdict')}"
 FORWARD_COUNTS = ", ".join(
     f"count(*) FILTER (WHERE kind = {kind} AND {whose})"
-    for whose in (_is_person("verdict"), f"NOT {_is_person('verdict')}")
+    for whose in (is_person("verdict"), f"NOT {is_person('verdict')}")
     for kind in (1, 2, 4)
 )
 

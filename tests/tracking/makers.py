@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from tracking import packs, rollups, stream
 from tracking.models import Kind
 from tracking.packs import Hit
@@ -75,4 +77,5 @@ def recorded(client: Any, name: str) -> list[Hit]:
 
 def store(hits: Iterable[Hit]) -> None:
     """Store hits without the way through the stream."""
-    rollups.store([packs.open_pack(packs.encode(hits))[1]])
+    with transaction.atomic():
+        rollups.store([packs.open_pack(packs.encode(hits))[1]])
