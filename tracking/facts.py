@@ -13,6 +13,7 @@ from typing import Protocol
 LONGEST_AGENT = 400  # characters
 _LONGEST_MARK = 24  # characters
 _LONGEST_VALUE = 200  # characters that are looked at
+_LONGEST_WAY = 400  # characters of X-Forwarded-For, from its end
 
 # Header -> its name among the marks. Of these only the presence is kept, because their values
 # would tell people apart.
@@ -80,8 +81,12 @@ class Headers(Protocol):
         """Return the names."""
         ...
 
-    def items(self) -> list[tuple[str, str]]:
-        """Return each line; a header may come twice."""
+
+class Lines(Protocol):
+    """Likewise, of headers that may come several times."""
+
+    def get_all(self, name: str) -> list[str]:
+        """Return each value of a header."""
         ...
 
 
@@ -142,22 +147,32 @@ class Proxies:
     def __init__(self, trusted: Sequence[str]) -> None:
         """Take addresses and networks. Raises ValueError for anything else."""
         self._networks = [ip_network(entry, strict=False) for entry in trusted]
+        # A reader comes again, and behind a proxy most lines are one address.
+        self._behind = lru_cache(maxsize=4096)(self._look_behind)
 
-    def client(self, peer: str, headers: Headers) -> str:
+    def client(self, peer: str, headers: Lines) -> str:
         """Return the client's address: the nearest that no trusted proxy has.
 
         `peer` is who is connected to us ("host:port"). Of X-Forwarded-For, which anybody can
-        send, only the part that trusted proxies have added is read.
+        send, only the part that trusted proxies have added is read; Forwarded (RFC 7239) is not,
+        since most proxies pass it on as a client wrote it. Empty when a proxy of ours says
+        something that is no address: it would be wrong to take the proxy for the client.
         """
         address = peer.rpartition(":")[0].strip("[]")
-        if not self._networks or not self._is_trusted(address):
+        if not self._networks:
             return address
-        lines = [value for name, value in headers.items() if name == "x-forwarded-for"]
-        for hop in reversed(",".join(lines).split(",")):
-            hop = hop.strip()
-            if _parse(hop) is None:
-                break
-            address = hop
+        return self._behind(address, ",".join(headers.get_all("x-forwarded-for"))[-_LONGEST_WAY:])
+
+    def _look_behind(self, address: str, way: str) -> str:
+        if not self._is_trusted(address):
+            return address
+        hops = [hop.strip() for hop in way.split(",")]
+        if len(way) == _LONGEST_WAY:
+            hops[0] = "cut"
+        for hop in reversed(hops if way.strip() else []):
+            address = _without_port(hop)
+            if _parse(address) is None:
+                return ""
             if not self._is_trusted(address):
                 break
         return address
@@ -167,9 +182,18 @@ class Proxies:
         return parsed is not None and any(parsed in known for known in self._networks)
 
 
+def _without_port(hop: str) -> str:
+    """Return the address of 192.0.2.1, 192.0.2.1:80, [2001:db8::1]:80 and the like."""
+    if hop.startswith("["):
+        address, _, port = hop[1:].partition("]")
+        return address if not port or port.startswith(":") else ""
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
 def _parse(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        parsed = ip_address(address)
+        # What follows a % names an interface of the machine that wrote it.
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return None
     # A socket that serves both shows IPv4 clients as ::ffff:192.0.2.1.

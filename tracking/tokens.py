@@ -104,7 +104,8 @@ def read_open(token: str) -> Open:
     """Return what `sign_open` or `sign_forward_open` put in. Raises BadToken."""
     try:
         # The more frequent by far comes first.
-        return Open(*signing.read("open", token, 2), 0)
+        campaign_id, subscriber_id = signing.read("open", token, 2)
+        return Open(campaign_id, subscriber_id, 0)
     except BadToken:
         campaign_id, forward_id = signing.read("forward-open", token, 2)
         return Open(campaign_id, 0, forward_id)

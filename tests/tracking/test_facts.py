@@ -1,8 +1,11 @@
 """What is kept of a request is enough for rules, and too little to find a person."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracking import facts
 
@@ -19,8 +22,8 @@ class Headers:
     def keys(self):
         return [name for name, _ in self._lines]
 
-    def items(self):
-        return self._lines
+    def get_all(self, name):
+        return [value for key, value in self._lines if key == name]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ class Headers:
         ("::ffff:203.0.113.77", "203.0.113.0"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
         ("::1", "::"),
+        ("fe80::1%eth0", "fe80::"),
         ("unix", ""),
         ("", ""),
         ("203.0.113.77; DROP", ""),
@@ -59,7 +63,24 @@ def test_a_client_that_is_no_trusted_proxy_is_not_believed():
         (["198.51.100.1", "203.0.113.9"], "203.0.113.9"),  # as above, over two lines
         (["203.0.113.9, 10.1.1.1"], "203.0.113.9"),  # through two proxies of ours
         (["10.1.1.1"], "10.1.1.1"),  # a reader in our own network
-        (["203.0.113.9, nonsense"], "10.0.0.1"),
+        (["203.0.113.9:4711"], "203.0.113.9"),
+        (["[2001:db8::7]:4711"], "2001:db8::7"),
+        (["[2001:db8::7]"], "2001:db8::7"),
+        (["::ffff:203.0.113.9"], "::ffff:203.0.113.9"),
+        (["203.0.113.9, ::ffff:10.1.1.1"], "203.0.113.9"),
+        ([" 203.0.113.9\t,\t10.1.1.1 "], "203.0.113.9"),
+        (["198.51.100.1, " * 100 + "203.0.113.9"], "203.0.113.9"),
+        # A proxy of ours did not see who it is, or somebody means to confuse us.
+        (["203.0.113.9, unknown"], ""),
+        (["203.0.113.9, _hidden"], ""),
+        (["unix:"], ""),
+        (["203.0.113.9, for=198.51.100.1"], ""),
+        (['for="[2001:db8::7]:80"'], ""),
+        (["203.0.113.9,"], ""),
+        (["203.0.113.9.example.org"], ""),
+        (["[2001:db8::7]x"], ""),
+        (["1:2"], ""),
+        (["10.1.1.1, " * 100 + "10.1.1.1"], ""),
         (["2001:db8::7"], "2001:db8::7"),
         ([""], "10.0.0.1"),
         ([], "10.0.0.1"),
@@ -69,6 +90,45 @@ def test_of_forwarded_addresses_the_nearest_that_is_not_ours_counts(lines, clien
     headers = Headers(*(("x-forwarded-for", line) for line in lines))
 
     assert facts.Proxies(["10.0.0.0/8"]).client("10.0.0.1:4711", headers) == client
+
+
+def test_the_header_forwarded_is_not_read():
+    headers = Headers(("forwarded", "for=198.51.100.1"))
+
+    assert facts.Proxies(["10.0.0.0/8"]).client("10.0.0.1:4711", headers) == "10.0.0.1"
+
+
+@pytest.mark.parametrize("peer", ["", "unix:", "unix", "@", ":0"])
+def test_a_peer_without_an_address_is_nobodys_proxy(peer):
+    headers = Headers(("x-forwarded-for", "198.51.100.1"))
+
+    address = facts.Proxies(["10.0.0.0/8", "::/0", "0.0.0.0/0"]).client(peer, headers)
+
+    assert facts.network(address) == ""
+
+
+HOPS = st.lists(
+    st.text(max_size=30)
+    | st.ip_addresses().map(str)
+    | st.sampled_from(["10.1.1.1", "unknown", "", "[::1]:80", "::ffff:10.0.0.1", "fe80::1%x", "%"]),
+    max_size=5,
+)
+
+
+@given(HOPS)
+def test_whatever_stands_there_the_network_is_one_or_unknown(hops):
+    headers = Headers(("x-forwarded-for", ",".join(hops)))
+
+    network = facts.network(facts.Proxies(["10.0.0.0/8"]).client("10.0.0.1:1", headers))
+
+    assert re.fullmatch(r"(?:[0-9a-f.:]{2,45})?", network)
+
+
+@given(HOPS)
+def test_what_a_client_wrote_itself_changes_nothing(hops):
+    headers = Headers(("x-forwarded-for", ",".join(hops)), ("x-forwarded-for", "203.0.113.9"))
+
+    assert facts.Proxies(["10.0.0.0/8"]).client("10.0.0.1:1", headers) == "203.0.113.9"
 
 
 def test_an_ipv6_peer_is_read():
