@@ -71,10 +71,14 @@ class CompiledMessage:
         self._subject = Line(edition.subject, edition.organisation)
         self._preheader = Line(edition.preheader, edition.organisation)
         fixed = self._subject.fixed
-        self._subject_line = None if fixed is None else headers.unstructured("Subject", fixed)
+        # Empty where it differs from mail to mail.
+        self._subject_line = (
+            b"" if fixed is None else headers.unstructured("Subject", fixed).encode()
+        )
         self._after_id = self._fixed_headers()
         self._is_personal = any(map(is_personal, edition.link_urls))
         self._made: dict[tuple[bool, bool], tuple[Layout, Bodies]] = {}
+        self._layouts: dict[str, tuple[Layout, Bodies]] = {}  # by what may be recorded
         self._second, self._date = 0, b""
 
     def render(self, person: Person) -> RenderedMail:
@@ -95,11 +99,11 @@ class CompiledMessage:
         recipient = headers.wire_address(to)
         reader = varint(number)
         choice = person.tracking or self._usual_choice
-        layout, bodies = self._layout(choice)
+        layout, bodies = self._layouts.get(choice) or self._layout(choice)
         tokens, bounce = self._tokens.of(reader, choice)
         heads = (
-            headers.address("To", headers.Mailbox(person.name, recipient)).encode(),
-            self._subject_header(person).encode(),
+            headers.address("To", (person.name, recipient)).encode(),
+            self._subject_line or self._subject_header(person),
             self._date_header(),
         )
         data = layout.render(
@@ -124,6 +128,7 @@ class CompiledMessage:
             bodies = Bodies(self._edition, tracked=tracked, named=named)
             tokens = FIRST_LINK + len(self._edition.link_ids) if tracked else OPEN
             made = self._made[tracked, named] = Layout(self._items(bodies), tokens), bodies
+        self._layouts[choice] = made
         return made
 
     def _items(self, bodies: Bodies) -> list[Any]:
@@ -161,10 +166,8 @@ class CompiledMessage:
         ]
         return "".join(lines)
 
-    def _subject_header(self, person: Person) -> str:
-        return self._subject_line or headers.unstructured(
-            "Subject", self._line(self._subject, person)
-        )
+    def _subject_header(self, person: Person) -> bytes:
+        return headers.unstructured("Subject", self._line(self._subject, person)).encode()
 
     def _line(self, line: Line, person: Person) -> str:
         return line.text(person, lambda: {**self._values, "subscriber": person.values()})

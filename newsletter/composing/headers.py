@@ -72,17 +72,21 @@ def wire_address(email: str) -> str:
     return f"{parsed.email.rpartition('@')[0]}@{parsed.key.rpartition('@')[2]}"
 
 
-def address(name: str, value: Mailbox) -> str:
-    """Return the header `name` with one mailbox, folded, with its CRLF."""
-    if not value.name:
-        return f"{name}: {value.address}\r\n"
-    length = len(name) + len(value.name) + len(value.address) + len(":  <>")
-    if length <= LINE and _PLAIN_NAME.fullmatch(value.name):  # what most names are
-        return f"{name}: {value.name} <{value.address}>\r\n"
-    words = phrase(value.name, len(name) + 2)
+def address(name: str, value: tuple[str, str]) -> str:
+    """Return the header `name` with one mailbox, folded, with its CRLF.
+
+    `value` is a Mailbox, or a name and an address as a Mailbox has them.
+    """
+    shown, email = value
+    if not shown:
+        return f"{name}: {email}\r\n"
+    line = f"{name}: {shown} <{email}>"
+    if len(line) <= LINE and _PLAIN_NAME.fullmatch(shown):  # what most names are
+        return line + "\r\n"
+    words = phrase(shown, len(name) + 2)
     used = len(name) + 2 + len(words) if "\r\n" not in words else len(words.rpartition("\r\n")[2])
-    gap = " " if used + len(value.address) + 3 <= LINE else "\r\n "
-    return f"{name}: {words}{gap}<{value.address}>\r\n"
+    gap = " " if used + len(email) + 3 <= LINE else "\r\n "
+    return f"{name}: {words}{gap}<{email}>\r\n"
 
 
 def phrase(text: str, column: int = 0) -> str:
