@@ -28,9 +28,9 @@ _OF_A_PERSON: dict[str, Reader] = {
             "name": "name",
             "email": "email",
             "language": "language",
-            "attributes": "attributes",
         }.items()
     },
+    "attributes": lambda person: person.attributes,
     "first_name": lambda person: person.first_name,
 }
 

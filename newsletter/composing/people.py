@@ -1,5 +1,7 @@
 """Whom a mail is made for, and what its template may know of them."""
 
+import json
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -9,6 +11,14 @@ from newsletter.models import Edition
 from newsletter.templating import addresses, html_environment
 from subscribers.models import Subscriber, TrackingChoice
 
+_decode = json.JSONDecoder().decode
+
+
+@lru_cache(maxsize=1)
+def _attributes(text: str) -> Any:
+    # Of one person, whom several expressions of a template ask one after the other.
+    return _decode(text)
+
 
 class Person(NamedTuple):
     """One recipient, as sending reads them from the database: plain values, no model."""
@@ -16,7 +26,7 @@ class Person(NamedTuple):
     subscriber_id: int
     email: str
     name: str = ""
-    attributes: dict[str, Any] = {}
+    stored: dict[str, Any] | str = {}  # the attributes; as JSON until a template asks for them
     language: str = ""
     tracking: str = ""  # a TrackingChoice; empty for the installation's default
 
@@ -31,6 +41,12 @@ class Person(NamedTuple):
             subscriber.language,
             subscriber.tracking,
         )
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What whoever runs the list knows of this person."""
+        stored = self.stored
+        return _attributes(stored) if isinstance(stored, str) else stored
 
     @property
     def choice(self) -> str:

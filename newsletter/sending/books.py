@@ -9,9 +9,10 @@ from functools import partial
 import psycopg
 from django.conf import settings
 
-from newsletter.sending import batches, recording
+from newsletter.sending import batches, members, recording
 from newsletter.sending.database import Connection, Database
-from newsletter.sending.holding import Hold
+from newsletter.sending.holding import Hold, Job
+from newsletter.sending.members import Unusual
 from newsletter.sending.queue import Queue
 from newsletter.sending.recording import Claim
 
@@ -25,8 +26,9 @@ class Books:
         """Begin with nothing."""
         self.holds: list[Hold] = []
         self._db = db
+        self._claiming = db.another(batches.BY_KEY)
         self._number = secrets.randbits(62)  # of this run, in the batches that it claims
-        self._breaks = 0  # of the database's connection, of which claims have heard
+        self._breaks = 0  # of the connection for claims, of which claims have heard
 
     async def claim(self, queue: Queue, group: Callable[[str], str]) -> None:
         """Claim one more batch of a campaign; its mails go into the queue.
@@ -34,7 +36,7 @@ class Books:
         `group` says to which mailbox provider an address belongs.
         """
         begun = time.monotonic()
-        claim = await self._db.do(partial(self._claim, queue.campaign_id))
+        claim = await self._claiming.do(partial(self._claim, queue.campaign_id))
         if claim is None:
             queue.has_claimed_all = True
             return
@@ -44,14 +46,15 @@ class Books:
         self.holds.append(hold)
         queue.holds.append(hold)
         lists = queue.content.list_ids
-        for who in await self._db.do(partial(batches.recipients, claim=claim, list_ids=lists)):
-            job = hold.add(who, group(who.person.email))
-            if who.skip:
-                hold.skipped(job, who.skip)
-            elif queue.is_stopped:
-                hold.returned(job)
-            else:
-                queue.ready.append(job)
+        found = await self._claiming.do(partial(members.find, claim=claim, list_ids=lists))
+        jobs = hold.add(found.people, group)
+        if found.unusual:
+            jobs = [job for job in jobs if self._may_be_mailed(job, found.unusual)]
+        if not queue.is_stopped:
+            queue.ready.extend(jobs)
+            return
+        for job in jobs:
+            hold.returned(job)
 
     async def record(self) -> list[Hold]:
         """Store what is known, let go of what is over. Returns batches that are not ours now."""
@@ -74,7 +77,11 @@ class Books:
         self._let_go(hold)
 
     async def give_back(self, delay: float) -> None:
-        """Give all batches back because the run stumbled, to be claimed after `delay` seconds."""
+        """Give all batches back because the run stumbled, to be claimed after `delay` seconds.
+
+        Nothing is claimed after this.
+        """
+        await self._claiming.close()
         stumbled = partial(recording.close, delay=delay, is_orderly=False)
         for hold in self.holds:
             try:
@@ -83,13 +90,22 @@ class Books:
                 # Its lease will end; the others are given back all the same.
                 logger.exception("batch %s could not be given back", hold.claim.batch_id)
 
+    def _may_be_mailed(self, job: Job, unusual: dict[int, Unusual]) -> bool:
+        known = unusual.get(job.subscriber_id)
+        if known is None:
+            return True
+        job.deferrals, job.deferred_for = known.deferrals, known.deferred_for
+        if known.skip:
+            job.hold.skipped(job, known.skip)
+        return not known.skip
+
     async def _claim(self, campaign_id: int, db: Connection) -> Claim | None:
-        if self._db.breaks != self._breaks:
+        if self._claiming.breaks != self._breaks:
             # A claim may have been made of which the broken connection told us nothing.
             known = [hold.claim.batch_id for hold in self.holds]
             if own := await batches.find_own(db, campaign_id, self._number, known):
                 return own
-            self._breaks = self._db.breaks
+            self._breaks = self._claiming.breaks
         return await batches.claim(db, campaign_id, self._number)
 
     async def _store(self, hold: Hold, work: Callable[..., Awaitable[bool]]) -> bool:

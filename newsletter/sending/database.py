@@ -1,22 +1,25 @@
 """A connection to PostgreSQL that comes back: a restart of the server stops no campaign."""
 
 import asyncio
-import json
+import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import psycopg
 from django.conf import settings
 from django.db import connection as django_connection
-from psycopg.types.json import set_json_loads
+from psycopg import errors
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
-
-_decode = json.JSONDecoder().decode
 
 # A host that is gone says nothing: noticed within about half a minute.
 KEEPALIVE = {
@@ -28,6 +31,9 @@ KEEPALIVE = {
 }
 HURRY = 5.0  # seconds that it may be away when the process is to stop
 PATIENCE = 120  # seconds that the server may be away before a worker gives up
+LOOK_EVERY = 0.2  # seconds
+
+_numbers = itertools.count(1)
 
 
 class Database:
@@ -43,6 +49,10 @@ class Database:
         self.breaks = 0  # how often a connection broke
         self._setup = setup
         self._connection: Connection | None = None
+
+    def another(self, setup: str) -> "Database":
+        """Return a second connection, with a setup of its own, and no more patient than this."""
+        return Database(setup, self._is_stopping)
 
     async def do(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `work` on the connection; again, on a new one, when the connection breaks.
@@ -93,13 +103,63 @@ async def connect() -> Connection:
     mortal = f"-c idle_in_transaction_session_timeout={settings.SEND_LEASE}s"
     parameters["options"] = f"{parameters.get('options', '')} {custom} {mortal}".strip()
     # Few statements, run over and over: prepared at first use.
-    connection = await psycopg.AsyncConnection.connect(
+    return await psycopg.AsyncConnection.connect(
         **{**KEEPALIVE, **parameters}, autocommit=True, prepare_threshold=0
     )
-    set_json_loads(_loads, connection)
-    return connection
 
 
-def _loads(data: str | bytes) -> Any:
-    """Read JSON as json.loads does, without its guessing at encodings: half the price."""
-    return _decode(data if isinstance(data, str) else data.decode())
+class Statement:
+    """A statement with $1, $2, …, planned by each connection as its settings say.
+
+    It goes around psycopg's asynchronous cursor, which costs 90 us of processor time for each
+    statement and 1.5 us for each row; this costs 25, and a third of a microsecond.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._name = f"statement_{next(_numbers)}"
+        self._text = text
+        self._known: WeakSet[Connection] = WeakSet()
+
+    async def run(self, db: Connection, *values: bytes) -> list[tuple[Any, ...]]:
+        """Return all rows. Nobody else may use the connection meanwhile."""
+        if db not in self._known:
+            await db.execute(f"PREPARE {self._name} AS {self._text}")
+            self._known.add(db)
+        result = await _ask(db.pgconn, self._name.encode(), values)
+        transformer = Transformer(db)
+        transformer.set_pgresult(result)
+        return transformer.load_rows(0, result.ntuples, tuple)
+
+
+async def _ask(libpq: PGconn, name: bytes, values: Sequence[bytes]) -> PGresult:
+    libpq.send_query_prepared(name, values)
+    while libpq.flush():
+        await asyncio.sleep(0)
+    last = None
+    while (result := await _result(libpq)) is not None:
+        last = result
+    if last is None:
+        raise psycopg.OperationalError("the server gave no answer")
+    if last.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        raise errors.error_from_result(last)
+    return last
+
+
+async def _result(libpq: PGconn) -> PGresult | None:
+    if libpq.is_busy():
+        loop = asyncio.get_running_loop()
+        is_readable = asyncio.Event()
+        socket = libpq.socket  # asked once: a connection that broke has none
+        loop.add_reader(socket, is_readable.set)
+        try:
+            while libpq.is_busy():
+                is_readable.clear()
+                # Whatever the event loop says: uvloop loses sight of a socket that the other side
+                # closes in the wrong moment.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await is_readable.wait()
+                libpq.consume_input()
+        finally:
+            loop.remove_reader(socket)
+    return libpq.get_result()

@@ -1,11 +1,12 @@
 """A claimed batch in a worker's memory: what is out, what is settled, what is to be stored."""
 
 import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from newsletter.composing import Person
 from newsletter.models import Delivery
 from newsletter.sending import retries
-from newsletter.sending.batches import Recipient
 from newsletter.sending.message import Message
 from newsletter.sending.recording import Claim, Deferral, Outcome, Record
 from newsletter.sending.refusals import Refusal
@@ -20,6 +21,7 @@ RECORD_EVERY = 0.25  # seconds
 _FAILED = Delivery.Status.FAILED.value
 _SKIPPED = Delivery.Status.SKIPPED.value
 _IN_DOUBT = Delivery.Status.IN_DOUBT.value
+_SENT = Verdict.SENT  # looking it up in its class costs as much as all else about it
 
 
 class Row:
@@ -52,12 +54,12 @@ class Job(Message):
         "tries",
     )
 
-    def __init__(self, hold: "Hold", recipient: Recipient, group: str) -> None:
+    def __init__(self, hold: "Hold", person: Person, group: str) -> None:
         self.hold = hold
-        self.person = recipient.person
-        self.subscriber_id = recipient.person.subscriber_id
-        self.deferrals = recipient.deferrals
-        self.deferred_for = recipient.deferred_for
+        self.person = person
+        self.subscriber_id = person[0]
+        self.deferrals = 0  # how often a server has said "later"
+        self.deferred_for = 0.0  # seconds since it said so first
         self.group = group  # the mailbox provider
         self.offered_at = 0.0  # on the monotonic clock
         self.tries = 0  # connections that it was offered to
@@ -93,12 +95,12 @@ class Hold:
         self._kept: list[int] = []  # turns to be kept until all before them are settled
         self._record = Record()
 
-    def add(self, recipient: Recipient, group: str) -> Job:
-        """Take one more person in."""
-        job = Job(self, recipient, group)
-        self.jobs.append(job)
-        self.open += 1
-        return job
+    def add(self, people: Iterable[Person], group: Callable[[str], str]) -> list[Job]:
+        """Take more people in. `group` says to which mailbox provider an address belongs."""
+        jobs = [Job(self, person, group(person.email)) for person in people]
+        self.jobs += jobs
+        self.open += len(jobs)
+        return jobs
 
     def next_turn(self) -> int:
         """Return the number of the next row of the journal."""
@@ -155,7 +157,7 @@ class Hold:
         record = self._record
         record.sent.append(job.subscriber_id)
         record.sent_at.append(time.time())
-        self._settle(job, Verdict.SENT)
+        self._settle(job, _SENT)
         # The batch keeps the job to its end; its memory goes to the next mail while it is warm.
         del job.mail
 
@@ -202,7 +204,8 @@ class Hold:
         """Take note that the journal has some jobs, which may have ended meanwhile."""
         self._rows.add(row.turn)
         for job in jobs:
-            self.leave_row(job)
+            if job.row is not None:
+                self.leave_row(job)
             job.row = row
             if job.end is not None:
                 self.leave_row(job)
