@@ -115,7 +115,7 @@ class ForwardForm(forms.Form):
 
 def _visible(text: str) -> str:
     return " ".join(
-        "".join(c for c in text if c == "\t" or unicodedata.category(c) not in _INVISIBLE).split()
+        "".join(c for c in text if c in "\t\n" or unicodedata.category(c) not in _INVISIBLE).split()
     )
 
 

@@ -169,6 +169,7 @@ def shared_page(edition: Edition, child_id: int) -> Preview:
         above=f"A reader of {name} shared this mail with you.",
         below=f"{name} sent this mail to the readers of its newsletter.",
         links=(*_subscribe(join_url), *_privacy()),
+        invitation=("Subscribe", join_url),
     )
     return forwarded.render(edition, around, Addresses(child_id, join_url, join_url))
 

@@ -43,6 +43,7 @@ _NOTE = Markup(
     '<blockquote style="margin:10px 0 0;padding:0 0 0 12px;border-left:3px solid #3b3fb6">{}'
     "</blockquote>"
 )
+_IN_BOX = Markup(' style="color:#3b3fb6;font-weight:bold"')
 _LINK = Markup('<a href="{}"{}>{}</a>')
 
 
@@ -53,6 +54,7 @@ class Around(NamedTuple):
     below: str  # why somebody sees this; one or two sentences
     links: tuple[tuple[str, str], ...] = ()  # what they can do: words, address
     note: str = ""  # of whoever passes it on
+    invitation: tuple[str, str] | None = None  # stands above in HTML: words, address
 
 
 class Addresses(NamedTuple):
@@ -128,11 +130,15 @@ def _without_footer(html: str) -> tuple[str, _Styles]:
 def _html_footer(organisation: dict[str, str], around: Around, styles: _Styles) -> str:
     begin, link = Markup(styles.paragraph), Markup(styles.anchor)  # noqa: S704  (of our footer)
     name, lines = organisation["name"], _lines(organisation["postal_address"])
+    contact = organisation["contact_email"]
     links = Markup(" &middot; ").join(
         _LINK.format(address, link, words) for words, address in around.links
     )
     return str(
-        Markup("{}\n{}<strong>{}</strong>{}</p>\n{}{}{}</p>\n</div>\n").format(
+        Markup(
+            "{}\n{}<strong>{}</strong>{}</p>\n{}{}{}</p>\n{}Should the links not work, write to {} "
+            "and a person will help.</p>\n</div>\n"
+        ).format(
             Markup(styles.opening),  # noqa: S704  (likewise)
             begin,
             name,
@@ -140,6 +146,8 @@ def _html_footer(organisation: dict[str, str], around: Around, styles: _Styles) 
             begin,
             around.below,
             Markup("<br>\n{}").format(links) if links else "",
+            begin,
+            _LINK.format(f"mailto:{contact}", link, contact),
         )
     )
 
@@ -147,11 +155,18 @@ def _html_footer(organisation: dict[str, str], around: Around, styles: _Styles) 
 def _text_footer(organisation: dict[str, str], around: Around) -> str:
     lines = [organisation["name"], *_lines(organisation["postal_address"]), ""]
     lines += [around.below, *(f"{words}: {address}" for words, address in around.links)]
+    lines.append(
+        f"Should the links not work, write to {organisation['contact_email']} and a person will "
+        "help."
+    )
     return _TEXT_FOOTER + "\n".join(lines) + "\n"
 
 
 def _html_above(around: Around) -> str:
     words = escape(around.above)
+    if around.invitation:
+        text, address = around.invitation
+        words += Markup(" ") + _LINK.format(address, _IN_BOX, text)
     if around.note:
         words += _NOTE.format(Markup("<br>\n").join(around.note.split("\n")))
     return str(_BOX.format(words))

@@ -211,7 +211,9 @@ def test_what_is_refused_is_said_and_nothing_is_stored(browser, campaign, ada, f
     assert not Forward.objects.exists()
 
 
-@pytest.mark.parametrize("note", ["At 10.30, e.g. in the U.K.: 3.50 each!", "Lovely… see page 4."])
+@pytest.mark.parametrize(
+    "note", ["At 10.30, e.g. in the U.K.: 3.50 each!", "Lovely… see page 4.\r\nYours"]
+)
 def test_ordinary_words_are_no_address(browser, campaign, ada, note):
     assert post(browser, campaign, ada, note=note).status_code == 303
 
@@ -486,6 +488,7 @@ def test_a_copy_says_who_and_why(browser, sink, campaign, ada):
     assert "Look at this &amp; smile<br>" in html
     assert "We have not kept your address" in text and "We have not kept" in html
     assert "https://news.example.org/join/harbour" in text
+    assert "write to news@example.org" in text and "mailto:news@example.org" in html
     assert max(map(len, sink.mails[0].data.split(b"\r\n"))) <= 998
     assert sink.mails[0].sender != ""
 
