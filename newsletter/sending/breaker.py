@@ -70,7 +70,7 @@ class Breaker:
         self._about_us: Counter[str] = Counter()  # by provider
         self._all: Counter[str] = Counter()
         self._accepted = 0
-        self._is_calm = True  # nothing is counted or held: the usual case, at no cost
+        self.is_calm = True  # nothing is counted or held: the usual case, at no cost
         self.reason = ""  # why it opened; empty while it is closed
         self.cause: Literal["policy", "trouble"] = "trouble"  # of its opening, as in models.Pause
         self.refusal = ""  # what the server has against us, if nothing was accepted since
@@ -88,7 +88,7 @@ class Breaker:
         verdict, reply = outcome.verdict, outcome.reply
         if verdict is Verdict.IN_DOUBT or not reply.code:
             return False
-        self._is_calm = False
+        self.is_calm = False
         is_held = verdict is not Verdict.RETURNED
         is_the_providers = self._is_the_providers(outcome, refusal)
         if is_held and is_the_providers:
@@ -104,9 +104,12 @@ class Breaker:
         return is_held
 
     def accepted(self, group: str) -> Sequence[Outcome]:
-        """Take note that a mail was accepted. Returns the refusals that count now."""
+        """Take note that a mail was accepted. Returns the refusals that count now.
+
+        While the breaker is calm, there is no need to tell it.
+        """
         self._accepted += 1
-        if self._is_calm:
+        if self.is_calm:
             return _NONE
         self._about_us.clear()
         self._all.clear()
@@ -117,7 +120,7 @@ class Breaker:
             released += self._take_waiting(group)
         while self._waiting and self._waiting[0].until <= self._accepted:
             released.append(self._waiting.popleft().outcome)
-        self._is_calm = not (self._rows or self._waiting or self._stopped)
+        self.is_calm = not (self._rows or self._waiting or self._stopped)
         return released
 
     def take_stops(self) -> list[Stop]:

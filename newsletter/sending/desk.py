@@ -30,6 +30,7 @@ MOST_TRIES = 3  # connections that a mail is offered to in one claim
 UNMADE = "A mail can't be made ({}). The worker's log says more."
 RETURN_DELAY = 5.0  # seconds until a mail that no connection took is claimed again
 
+_SENT = Verdict.SENT  # looking it up in its class costs more than comparing it
 _UNFIT = Refusal(Cause.CONTENT, is_final=True)  # what we don't even offer
 
 # Asks whether people may still be written to; answers with those who may not, or with None.
@@ -55,33 +56,22 @@ class Desk:
     # --- for the connections ------------------------------------------------------------
 
     def feed(self, lane: Lane, connection: Connection) -> None:
-        """Offer mails while the conversation wants some."""
+        """Offer mails to a conversation that wants some, until it wants no more."""
         conversation = connection.conversation
-        while conversation.wants and (job := self._next(lane)):
+        while job := self._next(lane):
             queue = job.hold.queue
             job.begin(connection)
             lane.took(job)
             queue.gate.left -= 1
-            content = queue.content
-            try:
-                mail = content.render(job.person)
-                job.mail = mail if lane.server.relay_signs else content.sign(mail)
-            except RenderError as error:
-                job.hold.refused(job, _UNFIT, Reply(0, str(error)))
-                continue
-            except Exception as error:
-                # Nobody's fault but ours: the campaign waits, visibly, and the others go on.
-                logger.exception("a mail of campaign %s can't be made", queue.campaign_id)
-                queue.waiting = UNMADE.format(type(error).__name__)
-                job.hold.returned(job)
-                self.stop_queue(queue)
+            if not self._make(job, lane):
                 continue
             self.journal.ask(job)
-            if outcomes := conversation.offer(job):
-                for outcome in outcomes:
-                    self.settle(lane, outcome)
+            for outcome in conversation.offer(job):
+                self.settle(lane, outcome)
             if len(queue.ready) < self.enough and not queue.has_claimed_all:
                 self.wake.set()
+            if not conversation.wants:
+                return
 
     def settle(self, lane: Lane, outcome: Outcome) -> None:
         """Take the end of one message."""
@@ -89,7 +79,7 @@ class Desk:
         hold = job.hold
         if hold.is_lost:
             return
-        if outcome.verdict is Verdict.SENT:
+        if outcome.verdict is _SENT:
             self._sent(lane, job)
         else:
             self._not_sent(lane, job, outcome)
@@ -100,6 +90,25 @@ class Desk:
         """Take note that a connection is gone."""
         self.wake.set()
 
+    def _make(self, job: Job, lane: Lane) -> bool:
+        """Render and sign a mail. Returns whether it can be offered."""
+        queue = job.hold.queue
+        content = queue.content
+        try:
+            mail = content.render(job.person)
+            job.mail = mail if lane.server.relay_signs else content.sign(mail)
+        except RenderError as error:
+            job.hold.refused(job, _UNFIT, Reply(0, str(error)))
+            return False
+        except Exception as error:
+            # Nobody's fault but ours: the campaign waits, visibly, and the others go on.
+            logger.exception("a mail of campaign %s can't be made", queue.campaign_id)
+            queue.waiting = UNMADE.format(type(error).__name__)
+            job.hold.returned(job)
+            self.stop_queue(queue)
+            return False
+        return True
+
     def _sent(self, lane: Lane, job: Job) -> None:
         hold = job.hold
         hold.sent(job)
@@ -108,9 +117,8 @@ class Desk:
         queue.sent += 1
         name = lane.server.id, job.group
         queue.tally[name] = queue.tally.get(name, 0) + 1
-        if refusals_that_count := lane.accepted(job, self.now):
-            for refused in refusals_that_count:
-                self._end(lane, refused, _classified(refused))
+        for refused in lane.accepted(job, self.now):
+            self._end(lane, refused, _classified(refused))
         if self._has_starved:
             self._has_starved = False
             for other in self.lanes:

@@ -10,6 +10,9 @@ from subscribers import addresses
 LONGEST_ENVID = 100  # characters (RFC 3461, 4.4)
 LONGEST_ORCPT = 500  # characters (RFC 3461, 4.2)
 
+# Sender, recipient and Message-ID of nearly all mails: all of it may stand where it is to stand, as
+# it is. A sender may hold "+" and "=", which xtext can't.
+_USUAL = re.compile(r"[!-;=?-~]*>[!-*,-;?-~]{0,490}><[!-*,-;?-~]{1,100}>")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _DOT = re.compile(rb"(\A|\n)\.")
 _NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")  # RFC 3461, 4: "+", "=" and what is not printable ASCII
@@ -47,31 +50,27 @@ class Mail(Protocol):
 def commands(mail: Mail, can: Capabilities) -> tuple[bytes, bytes] | Reply:
     """Return the MAIL and RCPT commands; or why `mail` can't be handed over to this server."""
     sender, recipient, utf8 = mail.envelope_from, mail.recipient, mail.needs_smtputf8
-    # Spaces, brackets and whatever is not printable could end the path, or the line.
-    both = sender + recipient
-    if not both.isprintable() or " " in both or "<" in both or ">" in both:
-        return _NO_PATH
-    if not both.isascii():
-        try:
-            sender, recipient = _path(sender), _path(recipient)
-        except addresses.BadAddress:
+    is_usual = _USUAL.fullmatch(f"{sender}>{recipient}>{mail.message_id}") is not None
+    if not is_usual:
+        paths = _paths(sender, recipient)
+        if paths is None:
             return _NO_PATH
+        sender, recipient = paths
         utf8 = utf8 or not (sender.isascii() and recipient.isascii())
     if utf8 and not can.smtputf8:
         return _NO_SMTPUTF8
     options = _body_options(mail.data, can)
     if isinstance(options, Reply):
         return options
+    mail_from, rcpt_to = f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{recipient}>"
     if utf8:
-        options += " SMTPUTF8"
-    if not can.dsn:
-        mail_from, rcpt_to = f"MAIL FROM:<{sender}>{options}\r\n", f"RCPT TO:<{recipient}>\r\n"
-        return mail_from.encode(), rcpt_to.encode()
-    return (
-        b"MAIL FROM:<%b>%b RET=HDRS ENVID=%b\r\n"
-        % (sender.encode(), options.encode(), _envelope_id(mail.message_id)),
-        b"RCPT TO:<%b> NOTIFY=FAILURE,DELAY%b\r\n" % (recipient.encode(), _original(recipient)),
-    )
+        mail_from += " SMTPUTF8"
+    if can.dsn:
+        name = mail.message_id[1:-1] if is_usual else _envelope_id(mail.message_id)
+        original = f" ORCPT=rfc822;{recipient}" if is_usual else _original(recipient)
+        mail_from += f" RET=HDRS ENVID={name}"
+        rcpt_to += f" NOTIFY=FAILURE,DELAY{original}"
+    return f"{mail_from}\r\n".encode(), f"{rcpt_to}\r\n".encode()
 
 
 def wire(data: bytes) -> bytes:
@@ -95,13 +94,25 @@ def _body_options(data: bytes, can: Capabilities) -> str | Reply:
     return options
 
 
+def _paths(sender: str, recipient: str) -> tuple[str, str] | None:
+    """Return both addresses as they stand in commands; None when one can't stand there."""
+    # Spaces, brackets and whatever is not printable could end the path, or the line.
+    both = sender + recipient
+    if not both.isprintable() or " " in both or "<" in both or ">" in both:
+        return None
+    try:
+        return _path(sender), _path(recipient)
+    except addresses.BadAddress:
+        return None
+
+
 def _path(address: str) -> str:
     """Return an address with its domain in A-labels. Raises BadAddress."""
     local, _, domain = address.rpartition("@")
     return address if domain.isascii() else f"{local}@{addresses.domain_key(domain)}"
 
 
-def _envelope_id(message_id: str) -> bytes:
+def _envelope_id(message_id: str) -> str:
     """Return the id that a report of the delivery quotes: what is ours of the Message-ID.
 
     Of one that is too long, the domain goes, which says nothing that we don't know.
@@ -110,24 +121,21 @@ def _envelope_id(message_id: str) -> bytes:
     text = _xtext(own)
     if len(text) > LONGEST_ENVID:
         text = _xtext(own.partition("@")[0])
-    return text if len(text) <= LONGEST_ENVID else _xtext(own)[:LONGEST_ENVID].partition(b"+")[0]
+    return text if len(text) <= LONGEST_ENVID else _xtext(own)[:LONGEST_ENVID].partition("+")[0]
 
 
-def _original(recipient: str) -> bytes:
+def _original(recipient: str) -> str:
     """Return the parameter that names the recipient in reports, in the form of its kind.
 
     See RFC 3461, 4.2, and 6533, 3. Nothing, for one that would be too long.
     """
     if recipient.isascii():
-        name = b"rfc822;" + _xtext(recipient)
+        name = "rfc822;" + _xtext(recipient)
     else:
         text = _NOT_UTF8_XTEXT.sub(lambda match: f"\\x{{{ord(match[0]):02X}}}", recipient)
-        name = b"utf-8;" + text.encode()
-    return b" ORCPT=" + name if len(name) <= LONGEST_ORCPT else b""
+        name = "utf-8;" + text
+    return " ORCPT=" + name if len(name.encode()) <= LONGEST_ORCPT else ""
 
 
-def _xtext(text: str) -> bytes:
-    data = text.encode()
-    if _NOT_XTEXT.search(data) is None:
-        return data
-    return _NOT_XTEXT.sub(lambda match: b"+%02X" % ord(match[0]), data)
+def _xtext(text: str) -> str:
+    return _NOT_XTEXT.sub(lambda match: b"+%02X" % ord(match[0]), text.encode()).decode()

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Protocol, cast
 
@@ -63,6 +64,7 @@ class Lane:
         self.ended: set[str] = set()  # those of them after which mail was accepted
         self._leaving: set[Connection] = set()  # they get no more mail
         self._sender = sender
+        self.settle = partial(sender.settle, self)  # takes the end of one message
         self._gates = gates
         self._limits: Mapping[str, Limits] = {}
 
@@ -74,10 +76,6 @@ class Lane:
             self._sender.feed(self, connection)
         elif connection.conversation.is_idle:
             connection.quit()
-
-    def settle(self, outcome: Outcome) -> None:
-        """Take the end of one message."""
-        self._sender.settle(self, outcome)
 
     def closed(self, connection: Connection) -> None:
         """Take note that a connection is gone."""
@@ -161,7 +159,7 @@ class Lane:
         self.accepted_mails += 1
         if self._over:
             self.ended |= self._over & {group, ""}
-        return self.breaker.accepted(group)
+        return () if self.breaker.is_calm else self.breaker.accepted(group)
 
     def wait(self, group: str = "") -> float:
         """Return the seconds until it takes a mail for `group`, as far as is known; inf: never."""

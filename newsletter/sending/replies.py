@@ -60,13 +60,9 @@ class Reader:
     """Cuts what a server sends into replies, whatever the packets were."""
 
     def __init__(self) -> None:
+        self.is_empty = True  # whether everything received so far was part of a whole reply
         self._partial = b""
         self._lines: list[bytes] = []
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything received so far was part of a whole reply."""
-        return not self._partial and not self._lines
 
     def feed(self, data: bytes) -> Iterator[tuple[int, list[bytes]]]:
         """Yield the code and lines of each reply that `data` completes. Raises Ended."""
@@ -85,5 +81,6 @@ class Reader:
                 yield code, whole
             else:
                 yield code, [line]
+        self.is_empty = not self._partial and not self._lines
         if len(self._partial) > LONGEST_LINE:
             raise Ended(_ENDLESS)

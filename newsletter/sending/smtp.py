@@ -44,14 +44,16 @@ class Expect(Enum):
     NOTHING = "an empty message", 600
 
 
-# By identity: hashing an Enum's member costs more than all else about a reply.
+# By identity: hashing an Enum's member costs more than all else about a reply, and so does looking
+# it up in its class.
 _MAIL, _RCPT, _DATA, _BODY = Expect.MAIL, Expect.RCPT, Expect.DATA, Expect.BODY
+_SENT, _AT_BODY = Verdict.SENT, Stage.BODY
 _ENVELOPE: Final = (_MAIL, _RCPT, _DATA)
+_IN_STEP: Final = deque((_BODY, *_ENVELOPE))
 # A body and the envelope behind it, taken, each in one line: what a healthy server says all day.
 _ALL_TAKEN: Final = re.compile(
     rb"250 [^\r\n]{0,500}\r\n(?:25[01] [^\r\n]{0,500}\r\n){2}354 [^\r\n]{0,500}\r\n"
 )
-_IN_STEP: Final = 4  # replies
 _STAGES: Final = {_MAIL: Stage.MAIL, _RCPT: Stage.RCPT, _DATA: Stage.DATA}
 
 
@@ -94,8 +96,9 @@ class Conversation:
         """Take what the server sent. Returns the messages that came to an end by it."""
         if self.ended:
             return []
-        if len(self._expected) == _IN_STEP and self._is_in_step(data):
-            return self._step()
+        if _ALL_TAKEN.fullmatch(data) is not None and self._is_in_step():
+            self._step()
+            return self._take_outcomes()
         said = len(self._out)
         try:
             for code, lines in self._reader.feed(data):
@@ -112,28 +115,22 @@ class Conversation:
             self._end(self.handshake.without_secrets(str(end)))
         return self._take_outcomes()
 
-    def _is_in_step(self, data: bytes) -> bool:
-        """Whether this is the usual case: a body taken, and the next mail's envelope too."""
-        return (
-            self._expected[0] is _BODY
-            and self._expected[1] is _MAIL
-            and not self._out
-            and self._reader.is_empty
-            and _ALL_TAKEN.fullmatch(data) is not None
-        )
+    def _is_in_step(self) -> bool:
+        """Whether a body and the next mail's envelope are what we wait for, and nothing else."""
+        return self._expected == _IN_STEP and not self._out and self._reader.is_empty
 
-    def _step(self) -> list[Outcome]:
+    def _step(self) -> None:
         """Do at once what four replies, one after the other, come to: a third of their price."""
         message, following = self._present, self._next
         assert message is not None  # noqa: S101  (see _is_in_step)
         assert following is not None  # noqa: S101
         self._expected.clear()
         self._present = None
-        self.heard += _IN_STEP
+        self.heard += len(_IN_STEP)
         self.answered += 1
-        self._outcomes.append(Outcome(message, Verdict.SENT, ACCEPTED, Stage.BODY))
+        self._outcomes.append(Outcome(message, _SENT, ACCEPTED, _AT_BODY))
         following.invited = True
-        return self._act()
+        self._invited(following)
 
     def lost(self, reason: str = "the mail server closed the connection") -> list[Outcome]:
         """Say that the connection is gone. Returns what becomes of the messages in it."""
@@ -195,19 +192,24 @@ class Conversation:
     def offer(self, message: Message) -> list[Outcome]:
         """Take one more message; its envelope goes out as soon as the server allows."""
         self._next = message
-        return self._act()
+        self._start(message)
+        if self._script or message.problem:
+            self._go_on()
+        return self._take_outcomes()
 
     def release(self, message: Message) -> list[Outcome]:
         """Say that the journal has `message`: its body may go out."""
         message.released = True
         if not (message.invited or self._script):
             return []  # the server's 354 will do the rest
-        return self._act()
+        self._go_on()
+        return self._take_outcomes()
 
     def withdraw(self, message: Message) -> list[Outcome]:
         """Say that the journal will not have `message`: its body must not go out."""
         message.withdrawn = True
-        return self._act()
+        self._go_on()
+        return self._take_outcomes()
 
     def quit(self) -> None:
         """Say goodbye; nothing more can be offered."""
@@ -215,13 +217,6 @@ class Conversation:
             unsaid = self._out.copy() if self.is_idle else []
             self._end(FINISHED)
             self._out += (*unsaid, b"QUIT\r\n")
-
-    def _act(self) -> list[Outcome]:
-        try:
-            self._go_on()
-        except Ended as end:
-            self._end(str(end))
-        return self._take_outcomes()
 
     def _take_outcomes(self) -> list[Outcome]:
         outcomes, self._outcomes = self._outcomes, []
@@ -343,8 +338,8 @@ class Conversation:
 
     def _invited(self, message: Message) -> None:
         if message.withdrawn or (message.released and not self._permit(message)):
-            raise Ended(WITHDRAWN.text)  # there is no way back from 354 but to hang up
-        if message.released:
+            self._end(WITHDRAWN.text)  # there is no way back from 354 but to hang up
+        elif message.released:
             self._out += (message.mail.data, b".\r\n")
             self._expected.append(_BODY)
             self._present, self._next = message, None
