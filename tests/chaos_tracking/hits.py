@@ -214,7 +214,7 @@ def _client(dice: random.Random) -> tuple[str, str]:
     """Return X-Forwarded-For, as a trusted proxy on this machine sends it, and the network."""
     if dice.random() > _FORWARDED:
         return "", "127.0.0.0"
-    part, host = dice.randrange(256), dice.randrange(1, 255)
+    part, host = dice.randrange(1, 256), dice.randrange(1, 255)
     if dice.random() < 0.3:
         return f"2001:db8:{part:x}:7::{host:x}", f"2001:db8:{part:x}::"
     # What the client itself claims stands in front, and is not believed.

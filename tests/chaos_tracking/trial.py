@@ -5,8 +5,12 @@ Needs Django to be set up; imported after that only.
 
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 
+from django.db.models import Max, Min
+
+from subscribers import erase
 from tests.chaos import audience
 from tests.chaos.scene import LOOK, Progress
 from tests.chaos.stage import Stage
@@ -17,7 +21,11 @@ from tests.chaos_tracking.scene import Scene
 from tests.chaos_tracking.trouble import Size
 from tests.chaos_tracking.wrecker import Wrecker
 from tests.tracking import exact
+from tracking import judging
+from tracking.judging import Span
+from tracking.models import Event
 
+ERASED = 20  # people, at the end
 SETTLES_WITHIN = 120.0  # seconds after the last hit until all is stored
 
 
@@ -45,6 +53,7 @@ def run(stage: Stage, size: Size, seed: int, within: float, progress: Progress) 
         scene.start_readers()
         try:
             is_finished = _read(scene, wrecker, plan, begun + within, progress)
+            wrecker.finish()
         finally:
             wrecker.wind_up()
         last_hit = time.monotonic()
@@ -71,8 +80,26 @@ def _judge(scene: Scene, wrecker: Wrecker) -> Verdict:
     hit_of = lru_cache(maxsize=1000)(lambda number: hits.draw(scene.seed, number, scene.world))
     events = audience.again(scene.events)
     verdict = judge(scene.size.hits, hit_of, scene.tail.lines, events, wrecker.away)
-    verdict.differing = audience.again(lambda: list(exact.differences()))
+    for what, act in (
+        ("after everything", lambda: None),
+        ("after judging anew", _judge_anew),
+        ("after erasing people", lambda: _erase(scene)),
+    ):
+        act()
+        verdict.differing += [f"{what}: {line}" for line in exact.differences()]
     return verdict
+
+
+def _judge_anew() -> None:
+    seen = Event.objects.aggregate(first=Min("occurred_at"), last=Max("occurred_at"))
+    if seen["first"]:
+        judging.judge_span(Span(seen["first"], seen["last"] + timedelta(seconds=1)))
+
+
+def _erase(scene: Scene) -> None:
+    named = [person.id for person in scene.world.people if person.choice == hits.INDIVIDUAL]
+    for subscriber_id in named[:ERASED]:
+        erase.erase(subscriber_id)
 
 
 def _read(scene: Scene, wrecker: Wrecker, plan: Plan, end: float, progress: Progress) -> bool:
@@ -82,10 +109,10 @@ def _read(scene: Scene, wrecker: Wrecker, plan: Plan, end: float, progress: Prog
         trouble = plan.due(answered)
         if trouble:
             time.sleep(trouble.wait)
-            news = wrecker.bring_about(trouble)
+            wrecker.bring_about(trouble)
             plan.happened(scene.tail.read())
+        for news in wrecker.tend():
             progress(answered, news)
-            continue
         progress(answered, "")
         if not scene.are_reading:
             return True

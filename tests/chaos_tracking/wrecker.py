@@ -13,6 +13,7 @@ from pathlib import Path
 from redis import RedisError
 
 from tests.chaos import families
+from tests.chaos.scene import LOOK
 from tests.chaos.stage import Process, wait_until
 from tests.chaos.trouble import Trouble
 from tests.chaos_tracking.judge import Away
@@ -37,6 +38,7 @@ class Wrecker:
         self._dice = random.Random(f"wrecker {seed}")
         names = ("edges", "redis", "postgres", *(each.name for each in scene.ingesters))
         self._locks = {name: threading.Lock() for name in names}
+        self._waiting: list[Trouble] = []
         self._threads: list[threading.Thread] = []
         self.problems: list[str] = []
         self.away: list[Away] = []
@@ -64,12 +66,27 @@ class Wrecker:
             Kind.POSTGRES_LONG: self._restart_postgres,
         }
 
-    def bring_about(self, trouble: Trouble) -> str:
-        """Let it begin now, or as soon as its part is up again. Returns who it befell."""
+    def bring_about(self, trouble: Trouble) -> None:
+        """Let it happen as soon as its part is up: see `tend`."""
+        self._waiting.append(trouble)
+
+    def tend(self) -> list[str]:
+        """Begin what can begin now. Returns what did, and to whom."""
+        begun = []
+        promised: set[str] = set()  # to who waits already, and is not to be overtaken
+        for trouble in [*self._waiting]:
+            kind = Kind(trouble.kind)
+            victim = self._victim(kind)
+            parts = self._parts(kind, victim)
+            if promised.isdisjoint(parts) and not any(self._locks[each].locked() for each in parts):
+                self._waiting.remove(trouble)
+                begun.append(self._begin(trouble, victim, parts))
+            promised.update(parts)
+        return begun
+
+    def _begin(self, trouble: Trouble, victim: str, parts: list[str]) -> str:
         kind = Kind(trouble.kind)
         seconds = trouble.down + LONGER.get(kind, 0.0)
-        victim = self._victim(kind)
-        parts = self._parts(kind, victim)
         for part in parts:
             self._locks[part].acquire()
 
@@ -86,6 +103,12 @@ class Wrecker:
         self._threads.append(threading.Thread(target=happen))
         self._threads[-1].start()
         return self.done[-1]
+
+    def finish(self) -> None:
+        """Bring about what still waits."""
+        while self._waiting:
+            self.tend()
+            time.sleep(LOOK)
 
     def wind_up(self) -> None:
         """Wait until everything is back."""

@@ -10,7 +10,7 @@ from tests.e2e import trials
 pytestmark = pytest.mark.e2e
 
 SENDING_WITHIN = 90  # seconds; it takes about 50, and 65 on a machine that is busy
-READING_WITHIN = 150  # seconds; it takes about 40, and 60 on a machine that is busy
+READING_WITHIN = 240  # seconds; it takes about 50, and 100 on a machine that is very busy
 
 
 def test_nobody_is_missed_and_nobody_gets_two_while_everything_breaks():
