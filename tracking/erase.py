@@ -10,9 +10,11 @@ from tracking.models import (
     CampaignMoment,
     CampaignTotal,
     Event,
+    Forward,
     ForwardTotal,
     Link,
     LinkTotal,
+    PossibleForwards,
     Reader,
     ReaderLink,
     VerdictTotal,
@@ -26,6 +28,8 @@ _SUMS = (
     CampaignMoment,
     CampaignHour,
     CampaignTotal,
+    Forward,
+    PossibleForwards,
 )
 
 # A number for each campaign, drawn at random and written nowhere else: counts of people stay what
@@ -58,7 +62,7 @@ def erase_subscriber(subscriber_id: int) -> None:
 
 
 def erase_campaign(campaign_id: int) -> None:
-    """Remove a campaign's links, events and sums. Hits that come later are counted anew."""
+    """Remove a campaign's links, events, forwards and sums. Hits that come later are counted anew."""
     with transaction.atomic():
         rollups.lock_out_ingest()
         links = Link.objects.filter(campaign_id=campaign_id)

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from subscribers.models import ConsentRecord
 from tests.factories import make_list, make_subscriber
 from tests.tracking.test_second_readers import HOME, MAC, OFFICE, WINDOWS
-from tracking import forward_reports
+from tracking import erase, forward_reports
 from tracking.classify.verdicts import Verdict
 from tracking.models import CampaignHour, Event, Forward, ForwardTotal, Kind, PossibleForwards
 
@@ -147,3 +147,14 @@ def test_campaigns_that_are_being_read_are_weighed_now_and_then():
     forward_reports.weigh_due()
 
     assert dict(PossibleForwards.objects.values_list("campaign_id", "either")) == {7: 0, 8: 4}
+
+
+def test_forwards_go_with_their_campaign():
+    make_forward()
+    make_forward(campaign_id=8)
+    PossibleForwards.objects.create(campaign_id=7, computed_at=now())
+
+    erase.erase_campaign(7)
+
+    assert list(Forward.objects.values_list("campaign_id", flat=True)) == [8]
+    assert not PossibleForwards.objects.exists()
