@@ -62,7 +62,7 @@ def erase_subscriber(subscriber_id: int) -> None:
 
 
 def erase_campaign(campaign_id: int) -> None:
-    """Remove a campaign's links, events, forwards and sums. Hits that come later are counted anew."""
+    """Remove a campaign's links, events, forwards and sums. Later hits are counted anew."""
     with transaction.atomic():
         rollups.lock_out_ingest()
         links = Link.objects.filter(campaign_id=campaign_id)
