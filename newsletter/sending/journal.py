@@ -111,7 +111,7 @@ class Journal:
 
     def ask(self, job: Job) -> None:
         """Ask whether a job may go."""
-        turn = self._turn(job.hold)
+        turn = self._turns.get(job.hold) or self._begin(job.hold)
         turn.asked.append(job)
         job.is_free = False
         if turn.free and job.subscriber_id in turn.free:
@@ -119,12 +119,14 @@ class Journal:
 
     def accepted(self, job: Job) -> None:
         """Say that the mail server has accepted a mail."""
-        self._turn(job.hold).accepted.append(job.subscriber_id)
+        turn = self._turns.get(job.hold) or self._begin(job.hold)
+        turn.accepted.append(job.subscriber_id)
 
     def free(self, job: Job) -> None:
         """Say that the mail server has surely not accepted a mail."""
         job.is_free = True
-        self._turn(job.hold).free.append(job.subscriber_id)
+        turn = self._turns.get(job.hold) or self._begin(job.hold)
+        turn.free.append(job.subscriber_id)
 
     def stop(self) -> None:
         """Write no more rows than the one in hand."""
@@ -152,12 +154,10 @@ class Journal:
         for hold, turn in sorted(turns, key=lambda each: bool(each[1].asked)):
             await self._write(hold, turn)
 
-    def _turn(self, hold: Hold) -> _Turn:
-        turn = self._turns.get(hold)
-        if turn is None:
-            turn = self._turns[hold] = _Turn()
-            hold.asked += 1
-            self._called.set()
+    def _begin(self, hold: Hold) -> _Turn:
+        turn = self._turns[hold] = _Turn()
+        hold.asked += 1
+        self._called.set()
         return turn
 
     async def _write(self, hold: Hold, turn: _Turn) -> None:
