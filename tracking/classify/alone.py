@@ -139,6 +139,8 @@ def _doubts(hit: Evidence, agent: Agent, network: Network | None, custom: Custom
 def _of_network(kind: int, network: Network | None) -> list[Doubt]:
     if network is None:
         return []
+    if network.scope == "hosting" and not is_loading(kind):
+        return [Doubt(1.0, f"network:{network.label}")]
     if network.scope == "scanner" or (network.scope == "clicks" and not is_loading(kind)):
         return [Doubt(3.0 if network.is_certain else 1.5, f"network:{network.label}")]
     return []
@@ -171,7 +173,8 @@ def _language(hit: Evidence, agent: Agent, custom: Custom) -> list[Doubt]:
     has_fetch = any(name in hit.marks for name in _FETCH)
     if "language" not in hit.marks:
         if not has_fetch and _says_what_for(agent):
-            return [Doubt(3.0, "headers:not-a-browser's")]
+            # Web proxies of offices may take headers away, and say so.
+            return [Doubt(1.5 if "via" in hit.marks else 3.0, "headers:not-a-browser's")]
         return [Doubt(2.0, "headers:no-language")]
     if not has_fetch and custom.sends_fetch and _says_what_for(agent):
         return [Doubt(1.0, "headers:no-fetch")]
@@ -188,7 +191,7 @@ def _platform(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
     if marks.get("brands") == "headless":
         return [Doubt(4.0, "headers:headless")]
     if "brands" in marks and agent.engine in ("gecko", "webkit"):
-        return [Doubt(2.5, "headers:foreign-brands")]
+        return [Doubt(3.0, "headers:foreign-brands")]
     systems = _PLATFORMS.get(str(marks.get("platform")))
     if systems and agent.system and agent.system not in systems:
         return [Doubt(3.0, "headers:platform")]

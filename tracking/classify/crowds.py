@@ -12,10 +12,11 @@ from typing import NamedTuple
 from tracking.classify.alone import is_loading
 from tracking.classify.docket import Docket
 from tracking.classify.spans import fullest
-from tracking.classify.verdicts import Evidence
 
 _SPAN = 60.0  # seconds
 _FEW = 4  # people whose unopened mail one network clicks in that time by chance
+
+_SEVERAL = 6  # people of whom all but one would have to be early by chance
 
 
 class _Touched(NamedTuple):
@@ -38,16 +39,31 @@ def doubt_crowd(docket: Docket) -> None:
                 docket.doubt(index, 2.5 if count >= 2 * _FEW else 1.5, "crowd:network")
 
 
+def doubt_newcomers(docket: Docket) -> None:
+    """Doubt a program, wherever it is, that is hardly ever seen but right after hand-overs."""
+    for touched in _by(docket, lambda docket, index: docket.program(index)).values():
+        if len(touched.suspects) < max(_SEVERAL, 0.8 * len(touched.clicks)):
+            continue
+        if len({_person(docket, index) for index in touched.suspects}) >= _SEVERAL:
+            for index in touched.suspects:
+                docket.doubt(index, 1.5, "crowd:program")
+
+
 def doubt_reputation(docket: Docket) -> None:
-    """Doubt a program that was a machine on most of the other mail that it touched."""
-    for touched in _by(docket, _program).values():
+    """Doubt a program in one place that was a machine on most of the other mail it touched.
+
+    Less so when scanners are done: in an office whose gateway stands beside its readers, it may be
+    one of them, with the same browser.
+    """
+    for touched in _by(docket, _program_there).values():
         people = {_person(docket, index) for index in touched.clicks}
         machines = {_person(docket, i) for i in touched.clicks if docket.is_machine(i)}
         if len(machines) < 2 or len(machines) < 0.5 * len(people):
             continue
-        points = 2.5 if len(machines) >= 5 and len(machines) >= 0.8 * len(people) else 1.5
+        is_known = len(machines) >= 5 and len(machines) >= 0.8 * len(people)
         for index in touched.clicks:
             if not docket.is_machine(index):
+                points = 3.0 if is_known and not docket.is_late(index) else 1.5
                 docket.doubt(index, points, "crowd:known-machine")
 
 
@@ -56,15 +72,15 @@ def _person(docket: Docket, index: int) -> Hashable:
     return hit.campaign, hit.subscriber, hit.forward
 
 
-def _network(hit: Evidence) -> Hashable:
-    return hit.network
+def _network(docket: Docket, index: int) -> Hashable:
+    return docket.hits[index].network
 
 
-def _program(hit: Evidence) -> Hashable:
-    return hit.network, hit.user_agent
+def _program_there(docket: Docket, index: int) -> Hashable:
+    return docket.hits[index].network, docket.program(index)
 
 
-def _by(docket: Docket, key: Callable[[Evidence], Hashable]) -> dict[Hashable, _Touched]:
+def _by(docket: Docket, key: Callable[[Docket, int], Hashable]) -> dict[Hashable, _Touched]:
     """Return the clicks of named people by `key`, in the order of time; no relay's, no proxy's."""
     found: defaultdict[Hashable, _Touched] = defaultdict(lambda: _Touched([], []))
     for index, hit in enumerate(docket.hits):
@@ -73,7 +89,7 @@ def _by(docket: Docket, key: Callable[[Evidence], Hashable]) -> dict[Hashable, _
             continue
         if known and known.scope in ("relay", "proxy"):
             continue
-        touched = found[key(hit)]
+        touched = found[key(docket, index)]
         touched.clicks.append(index)
         if index in docket.suspects:
             touched.suspects.append(index)

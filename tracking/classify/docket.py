@@ -8,6 +8,7 @@ from tracking.classify.verdicts import Evidence, Judgement, Verdict
 
 SETTLES = 3.0  # points from which a hit is a machine's
 COUNTS = 0.75  # points from which a person is only likely
+_LATE = 900  # seconds since the hand-over
 # What is kept in reasons of a hit that nothing speaks against, by the role of its program.
 _NO_DOUBT = {"browser": "agent:browser", "mail-program": "agent:mail-program"}
 
@@ -24,6 +25,8 @@ class Docket:
         self.mails = _by_mail(hits)
         # Clicks that came so early, or on a mail so unseen, that a machine is likelier.
         self.suspects: set[int] = set()
+        # The points that a hit has been given for machines beside it.
+        self.company: dict[int, float] = {}
 
     def doubt(self, index: int, points: float, reason: str) -> None:
         """Add a reason to believe that hit `index` is a machine's."""
@@ -42,6 +45,29 @@ class Docket:
         if settled:
             return settled.verdict == Verdict.SCANNER
         return self.points[index] >= SETTLES
+
+    def is_surely_machine(self, index: int) -> bool:
+        """Return whether more speaks against hit `index` than would be needed."""
+        return self.looks[index].settled is not None or self.points[index] >= SETTLES + 1
+
+    def program(self, index: int) -> Hashable:
+        """Return what tells a program from others: its name, and which headers it sends.
+
+        Whoever borrows a browser's name seldom borrows its headers as well.
+        """
+        hit = self.hits[index]
+        marks = hit.marks
+        return hit.user_agent, "language" in marks, "mode" in marks, "brands" in marks
+
+    def own_network(self, index: int) -> str:
+        """Return a hit's network; all addresses of a relay are one."""
+        known = self.looks[index].network
+        return known.label if known and known.scope == "relay" else self.hits[index].network
+
+    def is_late(self, index: int) -> bool:
+        """Return whether nearly all scanners are done by then; False when it is not known."""
+        since = self.hits[index].since_sent
+        return since is not None and since > _LATE
 
     def judgement(self, index: int) -> Judgement:
         """Return what hit `index` is taken for, and the strongest reason."""

@@ -9,6 +9,9 @@ from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
 from tracking.classify.verdicts import OPEN, Evidence, Judgement
 
+_ENOUGH = 3  # people whose clicks show how many links a mail has
+_MORE_THAN_ANY = 1_000_000  # links: how many is not known
+
 
 def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
     """Judge hits by all that they tell of themselves and of each other, in the order given.
@@ -29,14 +32,15 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
     links = _links(hits)
     opened = {hit.campaign for hit in hits if hit.kind == OPEN}
     for mail in docket.mails:
-        visits.doubt_burst(docket, mail)
+        visits.doubt_burst(docket, mail, links.get(hits[mail[0]].campaign, 0))
     for mail in docket.mails:
         visits.doubt_timing(docket, mail, hits[mail[0]].campaign in opened)
     crowds.doubt_crowd(docket)
+    crowds.doubt_newcomers(docket)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
         visits.doubt_company(docket, mail)
-        visits.doubt_sweep(docket, mail, links[hits[mail[0]].campaign])
+        visits.doubt_sweep(docket, mail, links.get(hits[mail[0]].campaign, 0))
     crowds.doubt_reputation(docket)
     for mail in several:
         visits.doubt_company(docket, mail)
@@ -44,10 +48,14 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
 
 
 def _links(hits: Sequence[Evidence]) -> dict[int, int]:
-    """Return how many links of each campaign are known."""
-    found: defaultdict[int, set[int]] = defaultdict(set)
+    """Return how many links each campaign has, as far as enough people's clicks show it."""
+    followed: defaultdict[int, set[int]] = defaultdict(set)
+    people: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
     for hit in hits:
-        followed = found[hit.campaign]
         if hit.link and not is_loading(hit.kind):
-            followed.add(hit.link)
-    return {campaign: len(followed) for campaign, followed in found.items()}
+            followed[hit.campaign].add(hit.link)
+            people[hit.campaign].add((hit.subscriber, hit.forward))
+    return {
+        campaign: len(links) if len(people[campaign]) >= _ENOUGH else _MORE_THAN_ANY
+        for campaign, links in followed.items()
+    }

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
-SCOPES = ("scanner", "clicks", "proxy", "relay")
+SCOPES = ("scanner", "clicks", "proxy", "relay", "hosting")
 CERTAINTIES = ("certain", "probable")
 _KEPT = {4: 24, 6: 48}  # bits of an address that are kept
 _WIDEST = {4: 8, 6: 16}  # bits; a range wider than this is a slip, such as 0.0.0.0/0
@@ -89,7 +89,7 @@ def load() -> Networks:
     """
     from django.conf import settings
 
-    return Networks([*_built_in(), *_from_folder(Path(settings.TRACKING_NETWORKS))])
+    return Networks([*built_in(), *_from_folder(Path(settings.TRACKING_NETWORKS))])
 
 
 def read_list(name: str, text: str) -> Iterator[Line]:
@@ -107,7 +107,8 @@ def read_list(name: str, text: str) -> Iterator[Line]:
             raise BadList(f"{name}, line {number}: {error}") from None
 
 
-def _built_in() -> list[Line]:
+def built_in() -> list[Line]:
+    """Return the lists that Broadsheet brings."""
     text = (files("tracking.classify") / "data" / "networks.txt").read_text(encoding="utf-8")
     return list(read_list("networks.txt", text))
 

@@ -24,6 +24,8 @@ _FIRST = 60  # seconds
 _TOO_EARLY = ((0, 3.0), (3, 2.5), (10, 1.5), (_FIRST, 0.75))
 # Of one mail's hits as many are compared, before and after, so that a flood costs no more.
 _NEAREST = 20
+_ECHO = 15  # seconds
+_SOME = 3  # links
 _MANY = 5  # links; fewer are soon all followed by a person as well
 
 
@@ -78,7 +80,7 @@ def _doubt_click(docket: Docket, index: int, opened: Collection[int], has_opens:
             docket.doubt(index, 1.5, "early:open-and-click")
         elif has_opens:
             docket.suspects.add(index)
-            docket.doubt(index, 2.25 if is_first_minute else 1.5, "early:not-opened")
+            docket.doubt(index, 2.25 if is_first_minute else 2.0, "early:not-opened")
 
 
 def _doubt_early(docket: Docket, index: int) -> None:
@@ -98,24 +100,34 @@ def _is_same_reader(docket: Docket, one: int, other: int) -> bool:
     return first.network == second.network or first.user_agent == second.user_agent
 
 
-def doubt_burst(docket: Docket, mail: Sequence[int]) -> None:
-    """Doubt more links, or more programs, within seconds than a person has hands."""
-    indices, times, links = visit(docket, mail)
+def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
+    """Doubt more links, or more programs, within seconds than a person has hands.
+
+    `links`: how many links of the campaign are known.
+    """
+    indices, times, followed = visit(docket, mail)
     if len(indices) < 2:
         return
-    in_two = fullest(times, links, 2.0)
-    in_ten = fullest(times, links, 10.0)
-    is_named = bool(docket.hits[indices[0]].subscriber or docket.hits[indices[0]].forward)
+    in_one = fullest(times, followed, 1.0)
+    in_two = fullest(times, followed, 2.0)
+    in_ten = fullest(times, followed, 10.0)
+    hit = docket.hits[indices[0]]
+    is_named = bool(hit.subscriber or hit.forward)
     for place, index in enumerate(indices):
-        if not is_named and _is_crowded(times, place, in_two[place]):
+        count = in_two[place]
+        if not is_named and _is_crowded(times, place, count):
             continue
-        if in_two[place] >= 3:
-            docket.doubt(index, 4.0 if is_named or in_two[place] > 3 else 2.0, "burst:links-2s")
-        elif in_two[place] == 2:
-            points = 2.0 if _pause(times, links, place) < _TABS else 1.0
-            docket.doubt(index, points, "burst:two-links-2s")
+        if count >= 3:
+            # A quick hand opens three tabs in two seconds, one in a single second.
+            points = 4.0
+            if count == 3 and (in_one[place] < 3 or not is_named):
+                points = 1.5 if docket.is_late(index) else 2.5 if is_named else 2.0
+            docket.doubt(index, points + (1.0 if count >= links else 0.0), "burst:links-2s")
+        elif count == 2:
+            points = 2.0 if _pause(times, followed, place) < _TABS else 0.75
+            docket.doubt(index, points + (0.5 if count >= links else 0.0), "burst:two-links-2s")
         if in_ten[place] >= 4:
-            docket.doubt(index, 3.0 if in_ten[place] >= 6 else 1.5, "burst:links-10s")
+            docket.doubt(index, 3.0 if in_ten[place] >= 6 else 0.75, "burst:links-10s")
     _doubt_programs(docket, indices, times)
 
 
@@ -136,26 +148,47 @@ def _pause(times: Sequence[float], links: Sequence[int], place: int) -> float:
 
 
 def _doubt_programs(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
-    """Doubt several programs or networks that follow links of one mail at the same time."""
-    hits = docket.hits
-    programs = fullest(times, [hits[index].user_agent for index in indices], 10.0)
-    networks = fullest(times, [_own_network(docket, index) for index in indices], 10.0)
+    """Doubt several programs or networks that follow links of one mail at the same time.
+
+    Those that are a machine's already are left out: a person may click while one works.
+    """
+    places = [place for place, index in enumerate(indices) if not docket.is_machine(index)]
+    if len(places) < 2:
+        return
+    indices, times = [indices[place] for place in places], [times[place] for place in places]
+    programs = fullest(times, [docket.hits[index].user_agent for index in indices], 10.0)
+    networks = fullest(times, [docket.own_network(index) for index in indices], 10.0)
     for place, index in enumerate(indices):
-        if programs[place] > 1 and networks[place] > 1:
+        if docket.is_late(index):
+            _doubt_echo(docket, indices, place)
+        elif programs[place] > 1 and networks[place] > 1:
             points = 2.0 if programs[place] == 2 else 2.5
             docket.doubt(index, points, "burst:several-programs")
-        elif programs[place] > 1:
-            docket.doubt(index, 0.75, "burst:several-programs")
-        elif networks[place] > 2:
-            docket.doubt(index, 1.5, "burst:several-networks")
+        elif programs[place] > 1 or networks[place] > 1:
+            docket.doubt(index, 1.5 if networks[place] > 2 else 0.75, "burst:several-programs")
 
 
-def _own_network(docket: Docket, index: int) -> str:
-    """Return a hit's network; a relay's addresses, and IPv4 beside IPv6, are one."""
-    known = docket.looks[index].network
-    if known and known.scope == "relay":
-        return known.label
-    return docket.hits[index].network
+def _doubt_echo(docket: Docket, indices: Sequence[int], place: int) -> None:
+    """Doubt who follows a link from elsewhere seconds after it was followed.
+
+    Some gateways look at a link when a person follows it.
+    """
+    if place == 0:
+        return
+    index, before = indices[place], indices[place - 1]
+    hit, first = docket.hits[index], docket.hits[before]
+    is_same = hit.user_agent == first.user_agent or _is_same_place(docket, index, before)
+    if is_same or hit.link != first.link or hit.at - first.at > _ECHO:
+        return
+    is_other_system = docket.looks[index].agent.system != docket.looks[before].agent.system
+    docket.doubt(index, 3.0 if is_other_system else 2.0, "echo:elsewhere")
+    docket.doubt(before, 0.75, "echo:elsewhere")
+
+
+def _is_same_place(docket: Docket, one: int, other: int) -> bool:
+    """Return whether two hits may come from one place, which can have an IPv4 and an IPv6."""
+    first, second = docket.own_network(one), docket.own_network(other)
+    return first == second or (":" in first) != (":" in second)
 
 
 def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
@@ -166,20 +199,27 @@ def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
     """
     whole = visit(docket, mail)
     rest = [place for place, index in enumerate(whole.indices) if not docket.is_machine(index)]
-    if len(rest) < _MANY:
+    if len(rest) < _SOME:
         return
     indices = [whole.indices[place] for place in rest]
     times = [whole.times[place] for place in rest]
     followed = [whole.links[place] for place in rest]
     in_minute = fullest(times, followed, 60.0)
-    in_window = fullest(times, followed, WINDOW)
+    in_window = fullest(times, followed, 2.0 * WINDOW)
     for place, index in enumerate(indices):
+        since = docket.hits[index].since_sent
+        if since is not None and since < WINDOW and in_window[place] >= _SOME:
+            points = 1.5 if in_minute[place] >= links else 0.0
+            points += 1.0 if index in docket.suspects and in_window[place] > _SOME else 0.0
+            if points:
+                docket.doubt(index, points, "sweep:at-once")
         if in_minute[place] >= 6:
             docket.doubt(index, 2.5 if in_minute[place] >= 8 else 1.25, "sweep:links-60s")
         if in_window[place] >= _MANY:
             points = _sweep_points(in_window[place], links)
+            points *= 0.5 if docket.is_late(index) else 1.0  # a keen reader
             points += _manner_points(docket, indices, times, place)
-            docket.doubt(index, points, "sweep:links-5m")
+            docket.doubt(index, points, "sweep:links-10m")
 
 
 def _sweep_points(followed: int, links: int) -> float:
@@ -192,12 +232,11 @@ def _manner_points(
 ) -> float:
     """Return the points for how the links around `place` were followed."""
     start, end = _around(times, times[place])
-    hits = [docket.hits[index] for index in indices[start:end]]
-    uneven = unevenness(times[start:end])
-    points = 1.5 if uneven < 0.35 else 0.0
-    if len({_own_network(docket, index) for index in indices[start:end]}) > 2:
+    near = indices[start:end]
+    points = 1.5 if unevenness(times[start:end]) < 0.35 else 0.0
+    if len({docket.own_network(index) for index in near}) > 2:
         points += 1.5
-    if len({hit.user_agent for hit in hits}) > 2:
+    if len({docket.hits[index].user_agent for index in near}) > 2:
         points += 0.75
     return points
 
@@ -210,19 +249,21 @@ def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
     """
     hits = docket.hits
     machines = [index for index in mail if docket.is_machine(index)]
-    if not machines:
-        return
     times = [hits[index].at for index in machines]
-    for index in mail:
+    for index in mail if machines else ():
         if docket.looks[index].settled or docket.is_machine(index):
             continue
         start, end = _around(times, hits[index].at)
-        points, reason = max(
-            (_kinship(docket, index, machine) for machine in machines[start:end]),
-            default=(0.0, ""),
-        )
-        if points:
-            docket.doubt(index, points, reason)
+        near = (_kinship(docket, index, machine) for machine in machines[start:end])
+        points, reason = max(near, default=(0.0, ""))
+        known = docket.company.get(index, 0.0)
+        if points > known:
+            docket.company[index] = points
+            docket.doubt(index, points - known, reason)
+        if docket.is_machine(index):  # what comes after it is judged by it as well
+            place = bisect_right(times, hits[index].at)
+            times.insert(place, hits[index].at)
+            machines.insert(place, index)
 
 
 def _around(times: Sequence[float], at: float) -> tuple[int, int]:
@@ -239,9 +280,10 @@ def _kinship(docket: Docket, index: int, machine: int) -> tuple[float, str]:
     is_canary = other.kind == CANARY
     reason = "company:canary" if is_canary else "company:machine"
     same_network = hit.network == other.network != ""
-    same_program = hit.user_agent == other.user_agent
+    same_program = docket.program(index) == docket.program(machine)
     if same_network and same_program:
-        return (4.0 if is_canary else 3.0), reason
+        # Who is hardly known for a machine says little about others.
+        return (4.0 if is_canary else 3.0 if docket.is_surely_machine(machine) else 1.5), reason
     if (same_network or same_program) and apart <= (60 if is_canary else 30):
         return (3.0 if is_canary else 2.0), reason
     if apart <= (10 if is_canary else 5):
