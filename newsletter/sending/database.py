@@ -102,9 +102,10 @@ async def connect() -> Connection:
     # A worker that is stopped in a transaction must not keep its batch locked for ever.
     mortal = f"-c idle_in_transaction_session_timeout={settings.SEND_LEASE}s"
     parameters["options"] = f"{parameters.get('options', '')} {custom} {mortal}".strip()
-    # Few statements, run over and over: prepared at first use.
+    # What is run over and over is a Statement. psycopg itself prepares nothing: where it does, it
+    # makes the server forget all that is prepared, ours too, whenever a transaction is undone.
     return await psycopg.AsyncConnection.connect(
-        **{**KEEPALIVE, **parameters}, autocommit=True, prepare_threshold=0
+        **{**KEEPALIVE, **parameters}, autocommit=True, prepare_threshold=None
     )
 
 
