@@ -39,6 +39,33 @@ def doubt_crowd(docket: Docket) -> None:
                 docket.doubt(index, 2.5 if count >= 2 * _FEW else 1.5, "crowd:network")
 
 
+def doubt_rounds(docket: Docket) -> None:
+    """Doubt a program in one place that goes from mail to mail, most of which nobody has open.
+
+    Whatever the time since the hand-over: some gateways look at mail again in the night.
+    """
+    for touched in _by(docket, _program_there).values():
+        clicks = touched.clicks
+        if len(clicks) < _FEW:
+            continue
+        times = [docket.hits[index].at for index in clicks]
+        people = [_person(docket, index) for index in clicks]
+        strangers = [
+            person if index in docket.unopened else None
+            for index, person in zip(clicks, people, strict=True)
+        ]
+        in_five, in_minute = fullest(times, people, 5.0), fullest(times, people, _SPAN)
+        unopened = fullest(times, strangers, _SPAN)
+        for place, index in enumerate(clicks):
+            # The opened ones count as one stranger.
+            if unopened[place] - 1 < 0.8 * in_minute[place] - 1:
+                continue
+            if in_five[place] >= _FEW or in_minute[place] >= 2 * _FEW:
+                docket.doubt(index, 3.0, "crowd:rounds")
+            elif in_minute[place] > _FEW:
+                docket.doubt(index, 1.5, "crowd:rounds")
+
+
 def doubt_newcomers(docket: Docket) -> None:
     """Doubt a program, wherever it is, that is hardly ever seen but right after hand-overs."""
     for touched in _by(docket, lambda docket, index: docket.program(index)).values():

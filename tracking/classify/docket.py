@@ -25,11 +25,15 @@ class Docket:
         self.mails = _by_mail(hits)
         # Clicks that came so early, or on a mail so unseen, that a machine is likelier.
         self.suspects: set[int] = set()
+        # Clicks on mail that nobody opened in the minutes before.
+        self.unopened: set[int] = set()
         # The points that a hit has been given for machines beside it.
         self.company: dict[int, float] = {}
 
     def doubt(self, index: int, points: float, reason: str) -> None:
-        """Add a reason to believe that hit `index` is a machine's."""
+        """Add a reason to believe that hit `index` is a machine's; no points: none."""
+        if not points:
+            return
         self.points[index] += points
         strongest = self._strongest[index]
         if strongest is None or points > strongest.points:

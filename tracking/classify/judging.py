@@ -36,6 +36,8 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
     for mail in docket.mails:
         visits.doubt_timing(docket, mail, hits[mail[0]].campaign in opened)
     crowds.doubt_crowd(docket)
+    if opened:
+        crowds.doubt_rounds(docket)
     crowds.doubt_newcomers(docket)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:

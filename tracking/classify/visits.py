@@ -6,8 +6,8 @@ before they follow its links. Scanners keep to none of this.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import deque
-from collections.abc import Collection, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple
 
 from tracking.classify.alone import is_loading
@@ -70,11 +70,14 @@ def _doubt_click(docket: Docket, index: int, opened: Collection[int], has_opens:
     is_first_minute = since is not None and since < _FIRST
     if is_first_minute:
         docket.suspects.add(index)
+    near = hit.at - WINDOW
+    if not any(docket.hits[before].at >= near for before in opened):
+        docket.unopened.add(index)
     seen = [before for before in opened if hit.at - docket.hits[before].at >= _LOOKS]
     if seen:
         # In the first minute gateways load the pictures as well.
         if not is_first_minute and any(_is_same_reader(docket, other, index) for other in seen):
-            docket.trust(index, 0.75)
+            docket.trust(index, 0.5)
     elif since is not None and since < WINDOW:
         if opened:
             docket.doubt(index, 1.5, "early:open-and-click")
@@ -105,12 +108,31 @@ def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
 
     `links`: how many links of the campaign are known.
     """
-    indices, times, followed = visit(docket, mail)
+    indices, times, _ = visit(docket, mail)
     if len(indices) < 2:
         return
-    in_one = fullest(times, followed, 1.0)
-    in_two = fullest(times, followed, 2.0)
-    in_ten = fullest(times, followed, 10.0)
+    for party in _parties(docket, indices):
+        if len(party) > 1:
+            _doubt_links(docket, visit(docket, party), links)
+    _doubt_programs(docket, indices, times)
+
+
+def _parties(docket: Docket, indices: Sequence[int]) -> list[list[int]]:
+    """Part the hits on a mail by who may be behind them.
+
+    Soon after the hand-over all are taken together, since gateways use many names and addresses;
+    later each program is taken by itself, since a person may click beside a machine.
+    """
+    parties: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for index in indices:
+        parties[docket.program(index) if docket.is_late(index) else None].append(index)
+    return list(parties.values())
+
+
+def _doubt_links(docket: Docket, party: Visit, links: int) -> None:
+    """Doubt more links within seconds than a person follows."""
+    indices, times, followed = party
+    in_one, in_two, in_ten = (fullest(times, followed, span) for span in (1.0, 2.0, 10.0))
     hit = docket.hits[indices[0]]
     is_named = bool(hit.subscriber or hit.forward)
     for place, index in enumerate(indices):
@@ -126,9 +148,14 @@ def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
         elif count == 2:
             points = 2.0 if _pause(times, followed, place) < _TABS else 0.75
             docket.doubt(index, points + (0.5 if count >= links else 0.0), "burst:two-links-2s")
-        if in_ten[place] >= 4:
-            docket.doubt(index, 3.0 if in_ten[place] >= 6 else 0.75, "burst:links-10s")
-    _doubt_programs(docket, indices, times)
+        docket.doubt(index, _points_in_ten(in_ten[place], links), "burst:links-10s")
+
+
+def _points_in_ten(followed: int, links: int) -> float:
+    """Return the points for following so many links in ten seconds, perhaps all that there are."""
+    if followed >= links and followed >= 3:
+        return 3.0 if followed > 4 else 2.0 if followed == 4 else 1.5
+    return 3.0 if followed >= 6 else 0.75 if followed >= 4 else 0.0
 
 
 def _is_crowded(times: Sequence[float], place: int, links: int) -> bool:
@@ -210,7 +237,7 @@ def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
         since = docket.hits[index].since_sent
         if since is not None and since < WINDOW and in_window[place] >= _SOME:
             points = 1.5 if in_minute[place] >= links else 0.0
-            points += 1.0 if index in docket.suspects and in_window[place] > _SOME else 0.0
+            points += 0.75 if index in docket.suspects and in_window[place] > _SOME else 0.0
             if points:
                 docket.doubt(index, points, "sweep:at-once")
         if in_minute[place] >= 6:
@@ -283,9 +310,9 @@ def _kinship(docket: Docket, index: int, machine: int) -> tuple[float, str]:
     same_program = docket.program(index) == docket.program(machine)
     if same_network and same_program:
         # Who is hardly known for a machine says little about others.
-        return (4.0 if is_canary else 3.0 if docket.is_surely_machine(machine) else 1.5), reason
+        return (4.0 if is_canary else 3.0 if docket.is_surely_machine(machine) else 0.75), reason
     if (same_network or same_program) and apart <= (60 if is_canary else 30):
-        return (3.0 if is_canary else 2.0), reason
+        return (3.0 if is_canary else 1.5 if docket.is_late(index) else 2.0), reason
     if apart <= (10 if is_canary else 5):
         return (2.0 if is_canary else 1.0), reason
     return 0.0, ""
