@@ -50,6 +50,23 @@ AGENT = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Mobile/15E148"
 )
+AGENTS = [
+    AGENT,
+    *(
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        f"Chrome/{version}.0.0.0 Safari/537.36"
+        for version in range(130, 142)
+    ),
+    *(
+        f"Mozilla/5.0 (Linux; Android {version}; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+        f"Chrome/141.0.0.0 Mobile Safari/537.36"
+        for version in range(11, 16)
+    ),
+    *(
+        f"Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Thunderbird/{version}.0"
+        for version in range(115, 145)
+    ),
+]
 LOAD = """
 local paths = {{}}
 for path in io.lines("{paths}") do paths[#paths + 1] = path end
@@ -237,7 +254,8 @@ def _ingest() -> None:
     with _own_database(), _stream():
         with connection.cursor() as cursor:
             cursor.execute(_PEOPLE, [PEOPLE])
-            cursor.execute("ANALYZE subscribers_subscriber")
+            cursor.execute(_SENT, [CAMPAIGNS, PEOPLE])
+            cursor.execute("ANALYZE subscribers_subscriber, newsletter_delivery")
             cursor.execute(_BARE)
         partitions.make_ahead(now())
         hits = _hits()
@@ -266,13 +284,19 @@ _BARE = """
 CREATE TABLE bare_plain (LIKE tracking_event INCLUDING DEFAULTS);
 CREATE TABLE bare (LIKE tracking_event INCLUDING ALL);
 """
+_SENT = """
+INSERT INTO newsletter_delivery (campaign_id, subscriber_id, status, cause, reason, at)
+SELECT campaign_id, subscriber_id, 'sent', '', '', now() - interval '1 hour'
+FROM generate_series(1, %s) campaign_id, generate_series(1, %s) subscriber_id
+"""
 _COPY = (
-    "COPY {} (occurred_at, campaign_id, subscriber_id, link_id, kind, network, user_agent, marks) "
-    "FROM STDIN"
+    "COPY {} (occurred_at, campaign_id, subscriber_id, link_id, kind, network, user_agent, marks, "
+    "forward_id, since_sent, verdict, reason, rules) FROM STDIN"
 )
 _STORED = (
     "tracking_event, tracking_storedpack, tracking_campaigntotal, tracking_campaignhour, "
-    "tracking_linktotal, tracking_reader, tracking_readerlink"
+    "tracking_campaignmoment, tracking_verdicttotal, tracking_linktotal, tracking_forwardtotal, "
+    "tracking_reader, tracking_readerlink, tracking_unsettledminute"
 )
 
 
@@ -285,7 +309,7 @@ def _hits() -> "list[Hit]":
     hits = []
     for number in range(EVENTS * 4 // 5):
         campaign, person = chance.randint(1, CAMPAIGNS), chance.randint(1, PEOPLE)
-        facts = (f"203.0.{chance.randrange(256)}.0", AGENT, _MARKS)
+        facts = (f"81.{person % 256}.{person % 199}.0", AGENTS[person % len(AGENTS)], _MARKS)
         hits.append(Hit(1, campaign, person, 0, 0, start + number, *facts))
         if number % 4 == 0:
             link, later = campaign * 8 + chance.randrange(8), chance.randint(1000, 20_000)
@@ -310,7 +334,8 @@ def _copy(table: str, hits: "list[Hit]") -> float:
 
     lines = [
         f"{datetime.fromtimestamp(hit.at / 1000, UTC)}\t{hit.campaign_id}\t{hit.subscriber_id}\t"
-        f"{hit.link_id}\t{hit.kind}\t{hit.network}\t{hit.user_agent}\t{hit.marks}\n"
+        f"{hit.link_id}\t{hit.kind}\t{hit.network}\t{hit.user_agent}\t{hit.marks}\t"
+        f"0\t3600.125\t2\tagent:mail-program\t1\n"
         for hit in hits
     ]
     chunks = ["".join(lines[start : start + 5000]).encode() for start in range(0, EVENTS, 5000)]

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import DataError, Error, IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from tracking import packs, partitions, rollups, spool, stream
+from tracking import judging, packs, partitions, rollups, spool, stream
 from tracking.models import StoredPack
 from tracking.stream import Entry
 
@@ -33,6 +33,7 @@ THREADS = 2  # one brings hits to PostgreSQL while it works on those of the othe
 LINGER = 0.2  # seconds between batches when little comes, to spare transactions
 LOOK_AROUND = 10.0  # seconds between looks for what dead processes have left
 TIDY = 3600.0  # seconds between making partitions ahead and forgetting old ids
+SETTLE_EVERY = 20.0  # seconds between looks for hits that can be judged for good
 LONGEST_PAUSE = 15.0  # seconds between tries when a server is away
 # A pack that comes again after this long would count twice. The only way to that is a spool file
 # that was half replayed and then lay about for so long.
@@ -50,8 +51,9 @@ def run(stopping: threading.Event, on_ready: Callable[[], None] = lambda: None) 
 
     A server that is away is waited for, and said so. Calls `on_ready` each time that both answer.
     """
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="ingest") as threads:
+    with ThreadPoolExecutor(THREADS + 1, thread_name_prefix="ingest") as threads:
         working = [threads.submit(Ingester(stopping, on_ready).run) for _ in range(THREADS)]
+        working.append(threads.submit(Settler(stopping).run))
         for work in working:
             # A thread that fails takes the process down, for a supervisor to see.
             work.add_done_callback(lambda _: stopping.set())
@@ -68,16 +70,20 @@ def ingest_batch(consumer: str, read: Callable[[str, int], list[Entry]] = stream
     return len(entries)
 
 
-class Ingester:
-    """One thread's work. It goes by a number, which makes its consumer's name."""
+class _Worker:
+    """A thread that works until it is stopped, and waits for servers that are away."""
 
-    def __init__(self, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
-        self.number = 0
+    name = ""
+
+    def __init__(self, stopping: threading.Event) -> None:
         self._stopping = stopping
-        self._on_ready = on_ready
+
+    def work(self) -> None:
+        """Work until stopped, or until a server goes away (raises one of its errors)."""
+        raise NotImplementedError
 
     def run(self) -> None:
-        """Ingest until stopped; wait for servers that are away."""
+        """Work until stopped; wait for servers that are away."""
         pause = 0.0
         while not self._stopping.is_set():
             started = time.monotonic()
@@ -87,7 +93,8 @@ class Ingester:
                 lasted = time.monotonic() - started
                 pause = 0.25 if lasted > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2 or 0.25)
                 logger.warning(
-                    "ingest waits: %s (%s); next try in %.2g s",
+                    "%s waits: %s (%s); next try in %.2g s",
+                    self.name,
                     str(error).strip() or "no answer",
                     type(error).__name__,
                     pause,
@@ -96,15 +103,37 @@ class Ingester:
                 self._stopping.wait(pause)
         connection.close()
 
+
+class Settler(_Worker):
+    """Judges hits again when all that came around them is known: tracking/judging.py."""
+
+    name = "judging"
+
     def work(self) -> None:
-        """Ingest until stopped, or until a server goes away (raises one of its errors)."""
+        """Judge what is ripe, again and again."""
+        while not self._stopping.is_set():
+            judging.settle(self._stopping)
+            self._stopping.wait(SETTLE_EVERY)
+
+
+class Ingester(_Worker):
+    """One thread's work. It goes by a number, which makes its consumer's name."""
+
+    name = "ingest"
+
+    def __init__(self, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
+        super().__init__(stopping)
+        self.number = 0
+        self._on_ready = on_ready
+
+    def work(self) -> None:
+        """Take a number and ingest, beginning with what was in hand under it."""
         stream.create_group()
         self.take_number()
         consumer = f"ingest-{self.number}"
         logger.info("ingest runs as %s", consumer)
         self._on_ready()
         looked_at = tidied_at = -TIDY
-        # What was in hand under this name comes first.
         while not self._stopping.is_set() and ingest_batch(consumer, stream.read_own):
             pass
         while not self._stopping.is_set():

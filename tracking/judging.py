@@ -83,7 +83,7 @@ def judge(hits: Sequence[Evidence]) -> list[Judgement]:
     judges them when it is mended.
     """
     try:
-        return classify.judge(hits, _networks())
+        return classify.judge(hits, known_networks())
     except Exception:
         logger.exception("the rules failed on %d hits, whose verdict is unknown now", len(hits))
         return [Judgement(Verdict.UNKNOWN, "rules-failed")] * len(hits)
@@ -211,6 +211,6 @@ def _marks(text: str) -> Mapping[str, Any]:
 
 
 @cache
-def _networks() -> networks.Networks:
-    # Read once by each process: ingest has to be started again to see other lists.
+def known_networks() -> networks.Networks:
+    """Return the lists of networks, read once by each process: others are seen by the next."""
     return networks.load()

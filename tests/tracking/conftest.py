@@ -39,6 +39,7 @@ def stored(transactional_db, _empty_events, events) -> Any:
 def simple_rules(monkeypatch) -> None:
     """Judge by tests/tracking/rules.py, in this process."""
     monkeypatch.setattr("tracking.classify.judge", rules.judge)
+    monkeypatch.setattr("tracking.arriving._glances", {})
 
 
 @pytest.fixture
