@@ -3,6 +3,7 @@
 States of a subscription change only through subscribers/consent.py, which also writes the ledger.
 """
 
+from collections.abc import Iterable
 from email.utils import parseaddr
 
 from django.conf import settings
@@ -48,6 +49,12 @@ class TrackingChoice(models.TextChoices):
     OFF = "off", "Nothing"
     AGGREGATE = "aggregate", "Counted without a name"
     INDIVIDUAL = "individual", "Recorded for this person"
+
+    @classmethod
+    def strictest(cls, choices: Iterable[str]) -> "TrackingChoice":
+        """Return the one of `choices` that allows least. Raises ValueError for none."""
+        order = list(cls)  # from least to most
+        return min(map(cls, choices), key=order.index)
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -111,6 +118,17 @@ class MailingList(models.Model):
     opt_in = models.CharField(max_length=6, choices=OptIn, default=OptIn.DOUBLE)
     consent_wording = models.TextField(
         blank=True, help_text="What people agree to when they join; kept with each consent."
+    )
+    tracking = models.CharField(
+        "reading is",
+        max_length=10,
+        choices=TrackingChoice,
+        blank=True,
+        help_text=(
+            "For people who have chosen nothing themselves; what a person chose always wins. Mail "
+            "to several lists keeps to the strictest of them. A stricter choice holds at once, "
+            "also for mail that is already in inboxes."
+        ),
     )
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

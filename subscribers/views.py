@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from subscribers import confirmation, consent, joining, tokens, visitors
+from subscribers import confirmation, consent, joining, recording, tokens, visitors
 from subscribers.forms import JoinForm, PreferencesForm
 from subscribers.models import (
     Confirmation,
@@ -195,7 +195,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         "address": _masked(subscriber.email),
         "lists": _choices(subscriber),
         "suppressed": consent.is_suppressed(subscriber),
-        "tracking_now": TRACKING_CHOICES[TrackingChoice(settings.TRACKING_DEFAULT)][0],
+        "tracking_now": _now(subscriber),
         "tracking_choices": [(each, *TRACKING_CHOICES[each]) for each in TrackingChoice],
     }
     return show(request, "preferences", context)
@@ -286,7 +286,7 @@ def _join_page(
         "mailing_list": mailing_list,
         "form": form,
         "wording": consent.wording(mailing_list),
-        "ask_tracking": TrackingChoice(settings.TRACKING_DEFAULT) != TrackingChoice.INDIVIDUAL,
+        "ask_tracking": recording.of_list(mailing_list) != TrackingChoice.INDIVIDUAL,
     }
     return show(request, "join", context, status=status)
 
@@ -311,6 +311,12 @@ def _choices(subscriber: Subscriber) -> list[tuple[MailingList, str]]:
     here = [pk for pk, state in states.items() if state != Subscription.Status.UNSUBSCRIBED]
     lists = _public_lists() | MailingList.objects.filter(pk__in=here)
     return [(each, states.get(each.pk, "")) for each in lists.order_by("name")]
+
+
+def _now(subscriber: Subscriber) -> str:
+    """Say what is recorded of a person who has chosen nothing."""
+    usual = recording.of_person(subscriber.pk)
+    return TRACKING_CHOICES[usual][0] if usual else "As each list does"
 
 
 def _save(

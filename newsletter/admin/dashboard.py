@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import Truncator
@@ -11,6 +10,7 @@ from newsletter.admin.alerting import banners
 from newsletter.admin.figures import Figures, figures
 from newsletter.admin.paginator import bounded_count
 from newsletter.models import Campaign
+from subscribers import recording
 from subscribers.models import MailingList, Organisation, Subscriber, Subscription
 
 RECENT = 8  # campaigns in the table and the chart
@@ -114,7 +114,7 @@ def first_steps(people: bool, started: bool) -> list[dict[str, Any]]:
 
 def rates_chart(rows: list[Row]) -> dict[str, Any] | None:
     """Return the chart of open and click rates, oldest first; None below two campaigns."""
-    if len(rows) < 2 or settings.TRACKING_DEFAULT == "off":
+    if len(rows) < 2 or not recording.is_anywhere():
         return None
     ordered = rows[::-1]
     return {

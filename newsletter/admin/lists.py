@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -12,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from newsletter.admin.listing import Listing, badge
-from subscribers.models import MailingList, Subscription
+from subscribers.models import MailingList, Subscription, TrackingChoice
 
 
 def members(status: str) -> Coalesce:
@@ -51,6 +52,7 @@ class MailingListAdmin(Listing):
     fieldsets = (
         (None, {"fields": ("name", "slug", "description")}),
         ("Joining", {"fields": ("visibility", "opt_in", "consent_wording")}),
+        ("Opens and clicks", {"fields": ("tracking",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailingList]:
@@ -61,6 +63,18 @@ class MailingListAdmin(Listing):
             pending_people=members(Subscription.Status.PENDING),
             left_people=members(Subscription.Status.UNSUBSCRIBED),
         )
+
+    def formfield_for_choice_field(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> forms.ChoiceField | None:
+        """Say what an empty choice about tracking means on this installation."""
+        if db_field.name == "tracking":
+            usual = TrackingChoice(settings.TRACKING_DEFAULT).label
+            kwargs["choices"] = [("", f"As usual here: {usual.lower()}"), *TrackingChoice.choices]
+        field: forms.ChoiceField | None = super().formfield_for_choice_field(
+            db_field, request, **kwargs
+        )
+        return field
 
     def has_delete_permission(self, request: HttpRequest, obj: MailingList | None = None) -> bool:
         """Refuse where people or proofs of consent would go with the list."""

@@ -5,7 +5,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
@@ -18,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from newsletter.admin import consenting
 from newsletter.admin.listing import Listing, badge, moment, person
 from newsletter.models import Campaign, Delivery
-from subscribers import addresses, suppression
+from subscribers import addresses, recording, suppression
 from subscribers.models import (
     ConsentRecord,
     MailingList,
@@ -226,7 +225,8 @@ def state_badge(suppressed: bool, statuses: Iterable[str]) -> SafeString:
 
 
 def person_panels(subscriber_id: int) -> dict[str, Any]:
-    """Return what the page of a person shows beside the form (five queries)."""
+    """Return what the page of a person shows beside the form (six queries)."""
+    usual = recording.of_person(subscriber_id)
     deliveries = list(Delivery.objects.of_person(subscriber_id).order_by("-at")[:RECENT])
     campaigns = Campaign.objects.in_bulk({delivery.campaign_id for delivery in deliveries})
     return {
@@ -246,7 +246,7 @@ def person_panels(subscriber_id: int) -> dict[str, Any]:
             )
         ),
         "tracking_choices": TrackingChoice.choices,
-        "tracking_default": TrackingChoice(settings.TRACKING_DEFAULT).label,
+        "tracking_default": usual.label if usual else "as each list does",
         "suppressed": Suppression.objects.filter(
             email_hash__in=Subscriber.objects.filter(id=subscriber_id).values("email_hash")
         ).first(),

@@ -56,7 +56,8 @@ class RenderedMail(NamedTuple):
 class CompiledMessage:
     """An edition, ready to be rendered for any number of people. Not for use by two threads."""
 
-    def __init__(self, edition: Edition) -> None:
+    def __init__(self, edition: Edition, usual_choice: str = "") -> None:
+        """Compile. Who chose nothing gets `usual_choice`, or TRACKING_DEFAULT if it is empty."""
         sender = headers.mailbox(edition.from_email)
         campaign_id = edition.campaign_id
         self._edition = edition
@@ -66,7 +67,7 @@ class CompiledMessage:
         self._senders = Senders(campaign_id, settings.BOUNCE_DOMAIN or sender.domain)
         self._id_start, self._id_end = f"<c{campaign_id}.", f"@{sender.domain}>"
         # Read once: each look into Django's settings costs a microsecond.
-        self._usual_choice = settings.TRACKING_DEFAULT
+        self._usual_choice = usual_choice or settings.TRACKING_DEFAULT
         self._is_ascii = sender.address.isascii()
         self._subject = Line(edition.subject, edition.organisation)
         self._preheader = Line(edition.preheader, edition.organisation)

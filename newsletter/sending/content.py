@@ -7,6 +7,7 @@ from newsletter import audience, dkim_keys
 from newsletter.composing import CompiledMessage, Person, RenderedMail, headers
 from newsletter.models import Edition
 from newsletter.sending.envelope import Mail
+from subscribers import recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,13 @@ class Content:
 def load(campaign_id: int) -> Content:
     """Read and compile the edition of a campaign that was started."""
     edition = Edition.objects.get(campaign_id=campaign_id)
+    list_ids = audience.campaign_list_ids(campaign_id)
     domain = headers.mailbox(edition.from_email).domain
     return Content(
         campaign_id=campaign_id,
-        list_ids=audience.campaign_list_ids(campaign_id),
+        list_ids=list_ids,
         from_domain=domain,
-        render=CompiledMessage(edition).render,
+        render=CompiledMessage(edition, recording.of_lists(list_ids).value).render,
         sign=signing(domain),
     )
 
