@@ -22,6 +22,8 @@ AGENTS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
     "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/142.0.0.0 Mobile Safari",
 )
+# Not the hidden one, which no person sees.
+_LINK = re.compile(r'href="([^"]+/c/[^"]+)"(?! style="display:none)')
 
 
 class Browser:
@@ -75,7 +77,7 @@ def _read(mail: EmailMessage, edge: Browser, agent: str, chance: random.Random) 
     """Open one mail, perhaps again, and perhaps follow links. Returns whether one was followed."""
     html = _html(mail)
     pictures = re.findall(r'src="([^"]+/o/[^"]+)"', html)
-    links = list(dict.fromkeys(re.findall(r'href="([^"]+/c/[^"]+)"', html)))
+    links = list(dict.fromkeys(_LINK.findall(html)))
     for picture in pictures * (1 + (chance.random() < OPENS_AGAIN)):
         edge.request("GET", picture, agent)
     if not links or chance.random() >= CLICKS_AFTER_OPEN:

@@ -25,7 +25,7 @@ TAG_SIZE = 16  # bytes; 128 bits, since these links never expire
 LONGEST = 80  # characters; a longer token was not made here
 _HASH_SIZE = 4 * TAG_SIZE  # bytes; the most that BLAKE2b makes
 # Purposes that are hashed together, under one name, and whose quarter is whose.
-MAIL = ("open", "message-id", "bounce")
+MAIL = ("open", "message-id", "bounce", "forward")
 _QUARTERS = {purpose: ("mail", quarter) for quarter, purpose in enumerate(MAIL)}
 _BY_LAST_NUMBER = "click"  # the last number says which quarter, and is hashed without saying it
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -90,12 +90,12 @@ class MailSigner(Signer):
     def __init__(self, campaign_id: int) -> None:
         super().__init__(MAIL[0], campaign_id)
 
-    def raw_all(self, subscriber: bytes) -> tuple[bytes, bytes, bytes]:
+    def raw_all(self, subscriber: bytes) -> tuple[bytes, bytes, bytes, bytes]:
         """Return the bytes of the tokens for MAIL, in its order, for a packed subscriber id."""
         state = self._state.copy()
         state.update(subscriber)
         tags, body = state.digest(), self._head + subscriber
-        return body + tags[:16], body + tags[16:32], body + tags[32:48]
+        return body + tags[:16], body + tags[16:32], body + tags[32:48], body + tags[48:]
 
 
 class Lasts:

@@ -76,12 +76,13 @@ def test_tokens_made_together_are_those_made_one_by_one(campaign, reader, links)
     packed = signing.varint(reader)
 
     clicks = signing.Signer("click", campaign).raw_each(packed, signing.Lasts(links))
-    opened, message_id, _ = signing.MailSigner(campaign).raw_all(packed)
+    opened, message_id, _, forward = signing.MailSigner(campaign).raw_all(packed)
 
-    assert [token.decode() for token in signing.spell([*clicks, opened, message_id])] == [
+    assert [token.decode() for token in signing.spell([*clicks, opened, message_id, forward])] == [
         *(signing.sign("click", campaign, reader, link) for link in links),
         signing.sign("open", campaign, reader),
         signing.sign("message-id", campaign, reader),
+        signing.sign("forward", campaign, reader),
     ]
 
 

@@ -17,6 +17,7 @@ from newsletter.composing.slots import SlotEnvironment, slots
 from newsletter.models import Edition
 from newsletter.templating import CampaignContext
 from newsletter.templating.filters import finalize
+from subscribers.models import TrackingChoice
 
 _HTML = SlotEnvironment(html=True)
 _TEXT = SlotEnvironment(html=False)
@@ -62,19 +63,16 @@ class Line:
 
 
 class Bodies:
-    """Both parts of a mail, for one way of tracking.
+    """Both parts of a mail, for people who made one choice about tracking."""
 
-    `named`: its tokens say who reads, so that links which differ from reader to reader can be
-    tracked too.
-    """
-
-    def __init__(self, edition: Edition, *, tracked: bool, named: bool) -> None:
+    def __init__(self, edition: Edition, choice: str) -> None:
         organisation, urls = edition.organisation, edition.link_urls
         text, html = edition.text, edition.html
-        if not named:
+        # Only a token that says who reads can lead to a link that differs from reader to reader.
+        if choice != TrackingChoice.INDIVIDUAL:
             text, html = write_out(text, urls, str), write_out(html, urls, _escape)
-        self.addresses = slots(urls, tracked=tracked, escape=str)
-        in_html = slots(urls, tracked=tracked, escape=_escape)
+        self.addresses = slots(urls, choice, str)
+        in_html = slots(urls, choice, _escape)
         self.text = list(_items(_TEXT, text, self.addresses, organisation))
         self.html = list(_items(_HTML, html, in_html, organisation))
         # What the segments name besides the subscriber and the organisation.

@@ -28,7 +28,6 @@ from newsletter.models import Edition
 from newsletter.templating import explain
 from subscribers.models import TrackingChoice
 from subscribers.signing import varint
-from tracking.targets import is_personal
 
 _PART = (
     'Content-Type: text/{}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
@@ -77,8 +76,6 @@ class CompiledMessage:
             b"" if fixed is None else headers.unstructured("Subject", fixed).encode()
         )
         self._after_id = self._fixed_headers()
-        self._is_personal = any(map(is_personal, edition.link_urls))
-        self._made: dict[tuple[bool, bool], tuple[Layout, Bodies]] = {}
         self._layouts: dict[str, tuple[Layout, Bodies]] = {}  # by what may be recorded
         self._second, self._date = 0, b""
 
@@ -122,14 +119,10 @@ class CompiledMessage:
         )
 
     def _layout(self, choice: str) -> tuple[Layout, Bodies]:
-        tracked = choice != TrackingChoice.OFF
-        named = tracked and (choice == TrackingChoice.INDIVIDUAL or not self._is_personal)
-        made = self._made.get((tracked, named))
-        if made is None:
-            bodies = Bodies(self._edition, tracked=tracked, named=named)
-            tokens = FIRST_LINK + len(self._edition.link_ids) if tracked else OPEN
-            made = self._made[tracked, named] = Layout(self._items(bodies), tokens), bodies
-        self._layouts[choice] = made
+        bodies = Bodies(self._edition, choice)
+        tracked = FIRST_LINK + len(self._edition.link_ids)
+        tokens = OPEN if choice == TrackingChoice.OFF else tracked
+        made = self._layouts[choice] = Layout(self._items(bodies), tokens), bodies
         return made
 
     def _items(self, bodies: Bodies) -> list[Any]:

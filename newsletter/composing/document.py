@@ -2,7 +2,7 @@
 
 Everything here happens once, when a campaign starts or is previewed. The result is a Jinja2 source
 that is the same for all recipients, with slots for what differs: `{{ link_0 }}`,
-`{{ unsubscribe_url }}`, `{{ preferences_url }}`, `{{ open_pixel }}`.
+`{{ unsubscribe_url }}`, `{{ preferences_url }}`, `{{ forward_url }}`, and those of beacons.py.
 """
 
 import re
@@ -13,6 +13,7 @@ from css_inline import CSSInliner, InlineError
 from markupsafe import escape
 
 from newsletter.composing import nesting, shield
+from newsletter.composing.beacons import HIDDEN_LINK, OPEN_PIXEL, QUOTE_STYLE
 from newsletter.composing.links import Links
 from newsletter.composing.shield import Shield
 from newsletter.templating import TemplateProblem
@@ -25,6 +26,8 @@ _HIDDEN = (
     "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;"
     "mso-hide:all"
 )
+_BEACONS = (QUOTE_STYLE, HIDDEN_LINK, OPEN_PIXEL)
+_HEAD_ENDS = re.compile(r"<!--.*?-->|</head>", re.DOTALL)
 _BODY_ENDS = re.compile(r"<!--.*?-->|</body>", re.DOTALL)
 _NO_CONTENT = (
     "The template has no place for the body: write {{ content }} where it goes, outside of any "
@@ -52,8 +55,10 @@ def build(frame: str, parts: Parts, links: Links) -> str:
     _check_leaving(html, sheltered)
     html = links.rewrite(html, sheltered)
     end = max(match.start() for match in _BODY_ENDS.finditer(html) if match[0] == "</body>")
-    pixel = sheltered.word(expression("open_pixel"))
-    return sheltered.restore(f"{html[:end]}{pixel}{html[end:]}")
+    head = min(match.start() for match in _HEAD_ENDS.finditer(html) if match[0] == "</head>")
+    style, *beacons = (sheltered.word(expression(name)) for name in _BEACONS)
+    html = f"{html[:head]}{style}{html[head:end]}{''.join(beacons)}{html[end:]}"
+    return sheltered.restore(html)
 
 
 def _fill(frame: list[Piece], parts: Parts) -> list[Piece]:

@@ -1,7 +1,7 @@
 """The end of every mail: who wrote, from where, and how to leave, by link and by hand.
 
 The law asks for it (PECR reg 23, CAN-SPAM, CASL), so a frame can place it with {{ footer }} but not
-leave it out. As Jinja2 sources: the two links are slots, everything else is the same for all.
+leave it out. As Jinja2 sources: the three links are slots, everything else is the same for all.
 """
 
 from markupsafe import Markup, escape
@@ -13,7 +13,8 @@ _HTML = Markup(
     "<p><strong>{name}</strong>{address}</p>\n"
     "<p>You get this mail because you are on a mailing list of {name}.<br>\n"
     '<a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a> &middot; '
-    '<a href="{{{{ preferences_url }}}}">Your preferences</a>{privacy}</p>\n'
+    '<a href="{{{{ preferences_url }}}}">Your preferences</a> &middot; '
+    '<a href="{{{{ forward_url }}}}">Forward to a friend</a>{privacy}</p>\n'
     "<p>Should the links not work, write to "
     '<a href="mailto:{email}">{email}</a> and a person will take you off the list.</p>\n'
     "</div>\n"
@@ -24,7 +25,8 @@ _TEXT = """
 
 You get this mail because you are on a mailing list of {name}.
 Unsubscribe: {{{{ unsubscribe_url }}}}
-Your preferences: {{{{ preferences_url }}}}{privacy}
+Your preferences: {{{{ preferences_url }}}}
+Forward to a friend: {{{{ forward_url }}}}{privacy}
 Should the links not work, write to {email} and a person will take you off the list.
 """  # noqa: W291  (the blank after the dashes is what marks a signature)
 

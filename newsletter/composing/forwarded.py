@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 from markupsafe import Markup, escape
 
+from newsletter.composing.beacons import filled
 from newsletter.composing.people import Person
 from newsletter.composing.previewing import Preview, render_plainly
 from newsletter.models import Edition
@@ -31,7 +32,6 @@ _FOOTER = re.compile(
     re.DOTALL,
 )
 _BODY_BEGINS = re.compile(r"<!--.*?-->|<body(?:\s+[^\s=>]+(?:=\"[^\"]*\")?)*\s*>", re.DOTALL)
-_PIXEL = Markup('<img src="{}/o/{}" width="1" height="1" alt="" style="border:0;display:block">')
 
 _BOX = Markup(
     '<div role="note" style="margin:0;padding:16px 20px;background:#eeeefb;color:#1f1d1a;'
@@ -87,13 +87,15 @@ def subject(edition: Edition) -> str:
 
 def _values(edition: Edition, addresses: Addresses) -> dict[str, str]:
     child_id, leave, join = addresses
-    values = {"unsubscribe_url": leave, "preferences_url": join}
+    values = {"unsubscribe_url": leave, "preferences_url": join, "forward_url": join}
     for number, url in enumerate(edition.link_urls):
         if not is_personal(url):
             values[f"link_{number}"] = _link(edition, child_id, number)
     if child_id:
-        token = tokens.sign_forward_open(edition.campaign_id, child_id)
-        values["open_pixel"] = _PIXEL.format(settings.TRACKING_URL, token)
+        opened = tokens.sign_forward_open(edition.campaign_id, child_id)
+        hidden = tokens.sign_forward_click(edition.campaign_id, child_id, tokens.HIDDEN_LINK)
+        # As for people who are not named: whose copy it is that somebody quotes can't be said.
+        values |= filled(TrackingChoice.AGGREGATE, opened, hidden)
     return values
 
 

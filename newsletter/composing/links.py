@@ -27,7 +27,7 @@ from subscribers import addresses
 from tracking import targets
 
 LONGEST = 4_000  # characters
-OWN = ("unsubscribe_url", "preferences_url")  # slots that are never tracked
+OWN = ("unsubscribe_url", "preferences_url", "forward_url")  # slots that are never tracked
 _UNTRACKED = ("mailto", "tel", "sms")
 # Link elements, and the shapes that Outlook's conditional comments draw buttons with.
 _HREF = re.compile(r"(<(?:a|area|v:\w+)\b[^>]*?\shref=)\"([^\"]*)\"", re.IGNORECASE)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from newsletter.composing.beacons import NAMES
 from newsletter.composing.edition import EditionContent
 from newsletter.models import Edition
 from newsletter.templating import addresses, html_environment
@@ -78,5 +79,5 @@ def shared_values(edition: Edition | EditionContent) -> dict[str, Any]:
         "campaign": {"subject": edition.subject, "preheader": edition.preheader},
         "subject": edition.subject,
         "preheader": edition.preheader,
-        "open_pixel": "",
+        **dict.fromkeys(NAMES, ""),
     }

@@ -54,6 +54,7 @@ def preview(campaign: Campaign, person: Person) -> Preview:
             **links,
             "unsubscribe_url": f"{settings.PUBLIC_URL}/u/{sign('unsubscribe', NOBODY, NOBODY)}",
             "preferences_url": f"{settings.PUBLIC_URL}/p/{sign('preferences', NOBODY)}",
+            "forward_url": f"{settings.PUBLIC_URL}/f/{sign('forward', NOBODY, NOBODY)}",
         },
     )
 

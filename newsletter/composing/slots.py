@@ -1,8 +1,9 @@
 """The places in an edition that differ from mail to mail by an address of ours.
 
-`{{ link_0 }}`, `{{ open_pixel }}`, `{{ unsubscribe_url }}` and `{{ preferences_url }}` printed as
-they are become marks in the static text, so that a mail with fifty links is still one chunk. The
-same names inside an expression, or inside a macro, are ordinary values.
+`{{ link_0 }}`, `{{ open_pixel }}`, `{{ unsubscribe_url }}`, `{{ preferences_url }}` and
+`{{ forward_url }}` printed as they are become marks in the static text, so that a mail with fifty
+links is still one chunk. The same names inside an expression, or inside a macro, are ordinary
+values.
 """
 
 import re
@@ -12,17 +13,17 @@ from typing import NamedTuple
 from django.conf import settings
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
 
+from newsletter.composing.beacons import HIDDEN_LINK, NAMES, beacons
 from newsletter.templating import CampaignEnvironment
 from subscribers.models import TrackingChoice
 from subscribers.signing import Lasts, MailSigner, Signer, spell, varint
+from tracking.tokens import HIDDEN_LINK as HIDDEN_LINK_ID
 
 # Places in the list of a reader's tokens.
-MESSAGE_ID, UNSUBSCRIBE, PREFERENCES, OPEN, FIRST_LINK = range(5)
+MESSAGE_ID, UNSUBSCRIBE, PREFERENCES, FORWARD, OPEN, HIDDEN, FIRST_LINK = range(7)
 MARK = "\0"  # around a slot's name; no source and no value can hold it
-_NAME = re.compile(r"link_\d+|open_pixel|unsubscribe_url|preferences_url")
-_PIXEL_END = '" width="1" height="1" alt="" style="border:0;display:block">'
+_NAME = re.compile(rf"link_\d+|(?:unsubscribe|preferences|forward)_url|{'|'.join(NAMES)}")
 
 
 class Slot(NamedTuple):
@@ -58,20 +59,21 @@ class _Marker(NodeTransformer):
     visit_Macro = visit_CallBlock = visit_FilterBlock = visit_AssignBlock = _as_it_is
 
 
-def slots(link_urls: list[str], *, tracked: bool, escape: Callable[[str], str]) -> dict[str, Slot]:
-    """Return the slots of an edition, for people who may be counted and for those who may not."""
+def slots(link_urls: list[str], choice: str, escape: Callable[[str], str]) -> dict[str, Slot]:
+    """Return the slots of an edition, for people who made this choice about tracking."""
+    tracked = choice != TrackingChoice.OFF
     filled = {
         "unsubscribe_url": Slot(escape(f"{settings.PUBLIC_URL}/u/"), UNSUBSCRIBE),
         "preferences_url": Slot(escape(f"{settings.PUBLIC_URL}/p/"), PREFERENCES),
-        "open_pixel": Slot(""),
+        "forward_url": Slot(escape(f"{settings.PUBLIC_URL}/f/"), FORWARD),
+        **dict.fromkeys(NAMES, Slot("")),
     }
     click = escape(f"{settings.TRACKING_URL}/c/")
     for number, url in enumerate(link_urls):
         name = f"link_{number}"
         filled[name] = Slot(click, FIRST_LINK + number) if tracked else Slot(escape(url))
-    if tracked:
-        source = f'<img src="{Markup.escape(settings.TRACKING_URL)}/o/'
-        filled["open_pixel"] = Slot(source, OPEN, _PIXEL_END)
+    for name, (before, after) in beacons(choice).items():
+        filled[name] = Slot(before, HIDDEN if name == HIDDEN_LINK else OPEN, after)
     return filled
 
 
@@ -80,7 +82,7 @@ class Tokens:
 
     def __init__(self, campaign_id: int, link_ids: list[int]) -> None:
         self._campaign = varint(campaign_id)
-        self._links = Lasts(link_ids)
+        self._links = Lasts([HIDDEN_LINK_ID, *link_ids])
         self._unsubscribe = Signer("unsubscribe")
         self._preferences = Signer("preferences")
         self._mail = MailSigner(campaign_id)
@@ -94,16 +96,17 @@ class Tokens:
 
         `reader` is `signing.varint` of the subscriber's id. The last one is not spelt: see verp.py.
         """
-        opened, message_id, bounce = self._mail.raw_all(reader)
+        opened, message_id, bounce, forward = self._mail.raw_all(reader)
         raws = [
             message_id,
             self._unsubscribe.raw(reader + self._campaign),
             self._preferences.raw(reader),
+            forward,
         ]
         if choice == TrackingChoice.INDIVIDUAL:
             return spell([*raws, opened, *self._clicks(reader)]), bounce
-        tokens = spell(raws)
-        return (tokens if choice == TrackingChoice.OFF else tokens + self._nameless), bounce
+        spelt = spell(raws)
+        return (spelt if choice == TrackingChoice.OFF else spelt + self._nameless), bounce
 
     def _clicks(self, reader: bytes) -> list[bytes]:
         return self._click.raw_each(reader, self._links)

@@ -22,7 +22,7 @@ class Senders:
 
     def address(self, subscriber_id: int) -> str:
         """Return the sender of the mail to one subscriber."""
-        _, _, token = self._signer.raw_all(signing.varint(subscriber_id))
+        _, _, token, _ = self._signer.raw_all(signing.varint(subscriber_id))
         return self.address_of(token)
 
     def address_of(self, token: bytes) -> str:

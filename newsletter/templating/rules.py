@@ -25,6 +25,7 @@ BODY_NAMES: dict[str, set[str] | None] = {
     "preheader": None,
     "unsubscribe_url": None,
     "preferences_url": None,
+    "forward_url": None,
 }
 FRAME_NAMES: dict[str, set[str] | None] = {**BODY_NAMES, "content": None, "footer": None}
 _RESERVED = frozenset(FRAME_NAMES)

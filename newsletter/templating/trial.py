@@ -107,7 +107,9 @@ def _values(person: dict[str, Any]) -> dict[str, Any]:
         "organisation": dict.fromkeys(("name", "postal_address", "contact_email", "website"), text),
         "campaign": {"subject": text, "preheader": text},
         **dict.fromkeys(("subject", "preheader", "content", "footer"), text),
-        **dict.fromkeys(("unsubscribe_url", "preferences_url"), "https://example.org/"),
+        **dict.fromkeys(
+            ("unsubscribe_url", "preferences_url", "forward_url"), "https://example.org/"
+        ),
     }
 
 

@@ -14,11 +14,12 @@ from markupsafe import Markup
 from newsletter.composing import Person, RenderError, previewing
 from newsletter.composing.compiled import CompiledMessage
 from newsletter.composing.headers import BadHeader, one_line
-from newsletter.composing.slots import PREFERENCES, UNSUBSCRIBE, Tokens
+from newsletter.composing.slots import FORWARD, OPEN, PREFERENCES, UNSUBSCRIBE, Tokens
 from newsletter.composing.verp import read as read_verp
 from subscribers import signing
 from subscribers.signing import varint
 from tests.composing.making import ANN, make_edition, parts, read, render
+from tracking import tokens
 
 AWKWARD = st.sampled_from(
     [
@@ -74,6 +75,7 @@ TEXT_TAGS = [
     "{% if subscriber.name %}{{ link_2 }}{{ subscriber.name }}{% endif %}",
     "{{ unsubscribe_url }}",
     "{{ preferences_url }}",
+    "{{ forward_url }}",
     "{{ campaign.subject }}{{ preheader }}",
 ]
 HTML_TAGS = [
@@ -81,6 +83,8 @@ HTML_TAGS = [
     '<a href="{{ link_2 }}">yours</a>',
     '<a href="{{ link_1 }}">two</a>',
     "{{ open_pixel }}",
+    "{{ hidden_link }}",
+    "{{ quote_style }}",
 ]
 
 
@@ -118,21 +122,32 @@ def plainly(edition, person):
     made, _ = Tokens(edition.campaign_id, edition.link_ids).of(
         varint(person.subscriber_id), person.choice
     )
-    tokens = [token.decode() for token in made]
+    own_tokens = [token.decode() for token in made]
     addresses = {
-        "unsubscribe_url": f"{base}/u/{tokens[UNSUBSCRIBE]}",
-        "preferences_url": f"{base}/p/{tokens[PREFERENCES]}",
+        "unsubscribe_url": f"{base}/u/{own_tokens[UNSUBSCRIBE]}",
+        "preferences_url": f"{base}/p/{own_tokens[PREFERENCES]}",
+        "forward_url": f"{base}/f/{own_tokens[FORWARD]}",
         **{f"link_{number}": url for number, url in enumerate(edition.link_urls)},
     }
     own = in_address(person.attributes.get("a", ""))
     addresses["link_2"] = f"https://e.org/{in_address(person.name)}?q={own}&c=%C3%A9"
     if person.choice != "off":
-        _, _, _, opened, *clicked = tokens
+        opened, hidden, *clicked = own_tokens[OPEN:]
         named = 3 if person.choice == "individual" else 2  # a nameless click has no own address
         addresses |= {f"link_{n}": f"{base}/c/{token}" for n, token in enumerate(clicked[:named])}
         addresses["open_pixel"] = Markup(
             f'<img src="{base}/o/{opened}" width="1" height="1" alt="" '
             'style="border:0;display:block">'
+        )
+        addresses["hidden_link"] = Markup(
+            f'<a href="{base}/c/{hidden}" style="display:none;mso-hide:all" aria-hidden="true" '
+            'tabindex="-1"></a>'
+        )
+    if person.choice == "individual":
+        addresses["hidden_link"] += Markup('<div id="_t"></div>')
+        addresses["quote_style"] = Markup(
+            "<style>div.OutlookMessageHeader,table.moz-email-headers-table,blockquote #_t"
+            f'{{background-image:url("{base}/q/{opened}.gif")}}</style>'
         )
     return previewing.render_plainly(edition, person, addresses)
 
@@ -354,3 +369,57 @@ def test_values_of_one_reader_do_not_reach_the_next():
     texts = [parts(message.render(ANN._replace(name=name)).data)[0] for name in ("A", "B", "A")]
 
     assert texts == ["A\n", "B\n", "A\n"]
+
+
+# --- what reports back ------------------------------------------------------------------
+
+WITH_BEACONS = (
+    "<html><head>{{ quote_style }}</head><body>{{ forward_url }} {{ link_0 }}"
+    "{{ hidden_link }}{{ open_pixel }}</body></html>\n"
+)
+
+
+def test_only_a_reader_who_may_be_named_has_the_style_of_quoted_mail():
+    html = {
+        choice: parts(render(ANN._replace(tracking=choice), html=WITH_BEACONS).data)[1]
+        for choice in ("individual", "aggregate", "off")
+    }
+
+    assert [choice for choice, text in html.items() if "/q/" in text] == ["individual"]
+    assert [choice for choice, text in html.items() if 'id="_t"' in text] == ["individual"]
+    assert [choice for choice, text in html.items() if 'tabindex="-1"' in text] == [
+        "individual",
+        "aggregate",
+    ]
+
+
+def test_the_hidden_link_and_the_style_carry_the_reader_s_own_tokens():
+    _, html = parts(render(ANN, html=WITH_BEACONS).data)
+
+    [hidden] = re.findall(r'/c/([\w-]+)" style="display:none', html)
+    [quoted] = re.findall(r"/q/([\w-]+)\.gif", html)
+    [forward] = re.findall(r"https://news\.example\.org/f/([\w-]+)", html)
+    assert tokens.read_click(hidden) == (12, 7, 0, tokens.HIDDEN_LINK)
+    assert tokens.read_open(quoted) == (12, 7, 0)
+    assert tokens.read_forward(forward) == (12, 7)
+
+
+@pytest.mark.parametrize("choice", ["aggregate", "off"])
+def test_two_who_may_not_be_named_get_what_differs_only_where_it_must(choice):
+    """Leaving, preferences and forwarding are a person's own pages; nothing else names anybody."""
+    one, other = (
+        "".join(
+            parts(
+                render(
+                    ANN._replace(subscriber_id=number, tracking=choice),
+                    html=WITH_BEACONS.replace("</body>", "{{ unsubscribe_url }}</body>"),
+                    text="{{ link_1 }} {{ preferences_url }}\n",
+                ).data
+            )
+        )
+        for number in (7, 8)
+    )
+
+    own = re.compile(r"/[upf]/[\w-]+")
+    assert own.sub("", one) == own.sub("", other)
+    assert one != other

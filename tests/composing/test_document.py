@@ -15,7 +15,11 @@ def build(frame, content="<p>BODY</p>", subject="", preheader=""):
     parts = Parts(content, FOOTER, subject, preheader)
     source = document.build(frame, parts, Links())
     return html_environment.from_string(source).render(
-        unsubscribe_url="LEAVE", open_pixel="PIXEL", subscriber={"name": "<Ann>"}
+        unsubscribe_url="LEAVE",
+        open_pixel="PIXEL",
+        hidden_link="HIDDEN",
+        quote_style="STYLE",
+        subscriber={"name": "<Ann>"},
     )
 
 
@@ -36,7 +40,8 @@ def test_the_footer_is_always_there(frame):
 
     assert html.count('<a href="LEAVE">') == 1
     assert html.index("BODY") < html.index('<a href="LEAVE">')
-    assert "PIXEL</body></html>" in html
+    assert "HIDDENPIXEL</body></html>" in html
+    assert html.index("STYLE</head>") < html.index("BODY")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +87,7 @@ def test_an_organisation_s_name_is_no_template():
     organisation = Organisation(
         name="A & B {{ 7 * 7 }}", postal_address="1 <Street>\n\nTown", contact_email="a@e.org"
     )
-    values = {"unsubscribe_url": "LEAVE", "preferences_url": "CHOOSE"}
+    values = {"unsubscribe_url": "LEAVE", "preferences_url": "CHOOSE", "forward_url": "PASS ON"}
 
     html = html_environment.from_string(footer.html(organisation)).render(values)
     text = text_environment.from_string(footer.text(organisation)).render(values)
@@ -90,4 +95,4 @@ def test_an_organisation_s_name_is_no_template():
     assert "A &amp; B {{ 7 * 7 }}" in html and "1 &lt;Street&gt;, Town" in html
     assert "A & B {{ 7 * 7 }}\n1 <Street>\nTown\n" in text
     for part in (html, text):
-        assert all(words in part for words in ("LEAVE", "CHOOSE", "a@e.org"))
+        assert all(words in part for words in ("LEAVE", "CHOOSE", "PASS ON", "a@e.org"))

@@ -3,6 +3,7 @@
 import pytest
 
 from newsletter.composing import document, markdown, shield
+from newsletter.composing.beacons import NAMES
 from newsletter.composing.document import Parts
 from newsletter.composing.links import Links
 from newsletter.composing.shield import Shield
@@ -15,7 +16,9 @@ FOOTER = '<a href="{{ unsubscribe_url }}">leave</a>'
 def through_the_inliner(body, **values):
     frame = "<html><head><style>td { color: red } </style></head><body>{{ content }}</body></html>"
     source = document.build(frame, Parts(body, FOOTER, "", ""), Links())
-    return html_environment.from_string(source).render(open_pixel="", unsubscribe_url="", **values)
+    return html_environment.from_string(source).render(
+        **dict.fromkeys(("unsubscribe_url", *NAMES), ""), **values
+    )
 
 
 def test_a_loop_in_a_table_stays_where_it_is():

@@ -104,7 +104,8 @@ def picture(mail: EmailMessage) -> str:
 
 
 def links(mail: EmailMessage) -> list[str]:
-    return re.findall(r'href="([^"]+/c/[^"]+)"', html(mail))
+    """Return the links that a person sees."""
+    return re.findall(r'href="([^"]+/c/[^"]+)"(?! style="display:none)', html(mail))
 
 
 def html(mail: EmailMessage) -> str:
