@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace, folder: Path, console: Console) -> int:
         stage.environment |= {
             "TRUSTED_PROXIES": "127.0.0.1",
             # Small, so that a PostgreSQL that is away for long fills it.
-            "TRACKING_STREAM_LIMIT": "1",
+            "TRACKING_STREAM_LIMIT": "2",
         }
         os.environ.update(stage.environment)
         django.setup()

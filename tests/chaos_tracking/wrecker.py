@@ -1,6 +1,5 @@
 """Brings about what trouble.py names, and brings back what went down."""
 
-import os
 import random
 import signal
 import struct
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.conf import settings
 from redis import RedisError
 
 from tests.chaos import families
@@ -23,6 +23,8 @@ from tracking import stream
 
 STOPS_WITHIN = 25.0  # seconds that a process may take over a SIGTERM
 EMPTIES_WITHIN = 25.0  # seconds that ingesters, started again, may take to empty a full Redis
+REPLAYS_WITHIN = 5.0  # seconds until an edge notices that Redis is back, and replays
+SMALL = 300  # packs in the stream
 _HEAD = struct.Struct(">II")  # as in a spool file: length and checksum of the pack that follows
 _ID = 16  # bytes of a pack that name it
 
@@ -129,7 +131,7 @@ class Wrecker:
     def _parts(self, kind: Kind, victim: str) -> list[str]:
         ingesters = [each.name for each in self._scene.ingesters]
         if kind is Kind.EDGE_REPLAY:
-            return ["edges", "redis", *ingesters]
+            return ["edges", "postgres", "redis", *ingesters]
         if kind is Kind.REDIS_FULL:
             return ["postgres", "redis", *ingesters]
         if victim in ingesters:
@@ -194,6 +196,8 @@ class Wrecker:
     def _kill_in_replay(self, kind: Kind, victim: str, seconds: float) -> None:
         """Let the spool grow while Redis is away, and kill the edge when a part is handed on."""
         edge, redis = self._edge(victim), self._scene.stage.redis
+        # A stream that is nearly full would take nothing back.
+        wait_until(self._is_stream_small, EMPTIES_WITHIN, "the stream is nearly empty")
         # Nothing leaves the stream meanwhile, so that one can see what was handed on.
         ingesters = [pid for each in self._scene.ingesters for pid in each.family()]
         with self._noted("ingesters"):
@@ -203,30 +207,34 @@ class Wrecker:
                     redis.kill()
                     time.sleep(seconds)
                     redis.start()
-                self._kill_when_handing_on(edge)
+                self._wait_for_replay(edge)
+                begun = time.time()
+                edge.process.kill()
+                self.in_the_middle += self._is_in_the_middle(edge)
             finally:
                 families.send(ingesters, signal.SIGCONT)
+        edge.process.start()
+        edge.wait()
+        self.away.append(Away(edge.name, begun, time.time()))
 
-    def _kill_when_handing_on(self, edge: Edge) -> None:
-        spooled = _spooled(edge.spool)
-        seen, last = set(), "-"
-        end = time.monotonic() + 5
-        while not seen & spooled and time.monotonic() < end:
-            new, last = self._new_packs(last)
-            seen |= new
-        with self._noted(edge.name):
-            edge.process.kill()
-            new, last = self._new_packs(last)
-            # What was in the spool and is not in the stream has to come from its file.
-            self.in_the_middle += bool(seen & spooled) and bool(spooled - seen - new)
-            edge.process.start()
-            edge.wait()
+    def _wait_for_replay(self, edge: Edge) -> None:
+        """Wait until the first packs from the edge's disk are in the stream."""
+        spooled, last = _spooled(edge.spool), "-"
+        end = time.monotonic() + REPLAYS_WITHIN
+        new: set[bytes] = set()
+        while not new & spooled and time.monotonic() < end:
+            new, last = self._packs(last)
 
-    def _new_packs(self, after: str) -> tuple[set[bytes], str]:
-        entries = self._scene.redis.xrange(
-            os.environ.get("TRACKING_STREAM", "tracking:events"),
-            after if after == "-" else f"({after}",
-        )
+    def _is_in_the_middle(self, edge: Edge) -> bool:
+        # What is on the disk still, and partly in the stream already.
+        spooled, (packs, _) = _spooled(edge.spool), self._packs("-")
+        return bool(spooled & packs) and bool(spooled - packs)
+
+    def _is_stream_small(self) -> bool:
+        return bool(self._scene.redis.xlen(_stream()) < SMALL)
+
+    def _packs(self, after: str) -> tuple[set[bytes], str]:
+        entries = self._scene.redis.xrange(_stream(), after if after == "-" else f"({after}")
         packs = {fields[stream.FIELD][:_ID] for _, fields in entries}
         return packs, entries[-1][0].decode() if entries else after
 
@@ -255,9 +263,8 @@ class Wrecker:
                 redis.config_set("maxmemory", 0)
 
     def _wait_for_empty(self, redis) -> None:
-        name = os.environ.get("TRACKING_STREAM", "tracking:events")
         try:
-            wait_until(lambda: not redis.xlen(name), EMPTIES_WITHIN, "a full Redis is emptied")
+            wait_until(lambda: not redis.xlen(_stream()), EMPTIES_WITHIN, "a full Redis is emptied")
         except (TimeoutError, RedisError) as error:
             self.problems.append(str(error))
 
@@ -305,6 +312,10 @@ class Wrecker:
         except TimeoutError as error:
             self.problems.append(str(error))
             families.send(pids, signal.SIGKILL)
+
+
+def _stream() -> str:
+    return str(settings.TRACKING_STREAM)
 
 
 def _stop(pids: list[int], seconds: float) -> None:
