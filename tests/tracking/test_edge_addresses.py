@@ -11,10 +11,47 @@ import pytest
 
 from tests.tracking.makers import recorded
 from tracking import links, tokens
+from tracking.models import Link
 
 pytestmark = pytest.mark.usefixtures("stored")
 
 STORY = "https://example.org/story"
+# As somebody who can write to the tables, or to Redis, might have put them there.
+EVIL = [
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "https:evil.example",
+    "https:/evil.example",
+    "https:///evil.example",
+    "https:\\\\evil.example",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\tscript:alert(1)",
+    " javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "https://good.example@evil.example/",
+    "https://good.example:80@evil.example/",
+    "https://good.example\\@evil.example/",
+    "https://good.example\t@evil.example/",
+    "https://evil.example\r\nSet-Cookie: a=b",
+    "https://good.example/\r\n\r\n<script>alert(1)</script>",
+    "https://good.example/\nLocation: https://evil.example",
+    "https://good.example%2f@evil.example/",
+    "https://good.example%00.evil.example/",
+    "https://g\u043e\u043ed.example/",
+    "https://good\u3002example/",
+    "https://good.example/" + "x" * 8192,
+]
+GOOD = [
+    "https://xn--gd-fmca.example/",  # what looks like good.example stays what it is
+    "http://[2001:db8::1]:8080/a?b#c",
+    "https://example.org/@user?next=//evil.example&u=javascript:alert(1)#@x",
+    "https://example.org/%0d%0aSet-Cookie:%20a=b",
+    "https://example.org/" + "x" * (8192 - 20),
+]
 HOME = "https://news.example.org"
 PRIVATE = {
     "cache-control": "no-store, private",
@@ -73,7 +110,9 @@ def test_what_each_address_does(start_edge, events, settings):
     whatever_is_not_ours_leaves_no_trace(stage)
     methods_are_words_to_the_letter(stage)
     what_is_no_text_breaks_nothing(stage)
-    assert not re.search("Traceback|is lost|ERROR", edge.log)
+    nobody_is_led_where_no_link_may_lead(stage)
+    a_good_address_arrives_as_it_is(stage)
+    assert not re.search("is lost|not closed|never awaited", edge.log)
 
 
 def the_hidden_link_leads_home_like_any_other(stage):
@@ -262,3 +301,22 @@ def what_is_no_text_breaks_nothing(stage):
     found = stage.new_hits()
     assert len(found) == 7
     assert found[1].user_agent == "a\tb\\N\\."
+
+
+def nobody_is_led_where_no_link_may_lead(stage):
+    made = Link.objects.bulk_create(Link(campaign_id=8, url=url) for url in EVIL)
+    links.publish(8)
+    for link in made:
+        for method in ("GET", "HEAD"):
+            response = stage.get(f"/c/{tokens.sign_click(8, 12, link.pk)}", method)
+
+            assert response.status == 404, link.url
+            assert response.getheader("location") is None
+    assert stage.new() == []
+
+
+def a_good_address_arrives_as_it_is(stage):
+    ids = links.ensure(9, GOOD)
+    for url, link_id in ids.items():
+        assert stage.get(f"/c/{tokens.sign_click(9, 12, link_id)}").getheader("location") == url
+    assert len(stage.new()) == len(GOOD)
