@@ -6,7 +6,7 @@ while a gateway works on each mail as it comes in.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from tracking.classify.alone import is_loading
@@ -66,6 +66,29 @@ def doubt_rounds(docket: Docket) -> None:
                 docket.doubt(index, 1.5, "crowd:rounds")
 
 
+def doubt_thorough(docket: Docket, links: Mapping[int, int]) -> None:
+    """Doubt a program in one place that follows all links of each mail it touches, none opened.
+
+    `links`: how many links of each campaign are known.
+    """
+    for touched in _by(docket, _program_there).values():
+        followed: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
+        for index in touched.clicks:
+            followed[_person(docket, index)].add(docket.hits[index].link)
+        whole = [
+            person for person, seen in followed.items() if _is_all(seen, links.get(person[0], 0))
+        ]
+        strangers = sum(1 for index in touched.clicks if index in docket.unopened)
+        if len(whole) < max(_FEW, 0.9 * len(followed)) or strangers < 0.6 * len(touched.clicks):
+            continue
+        for index in touched.clicks:
+            docket.doubt(index, 3.0 if len(whole) > _FEW else 1.5, "crowd:thorough")
+
+
+def _is_all(seen: set[int], links: int) -> bool:
+    return len(seen) >= max(links, 2)
+
+
 def doubt_newcomers(docket: Docket) -> None:
     """Doubt a program, wherever it is, that is hardly ever seen but right after hand-overs."""
     for touched in _by(docket, lambda docket, index: docket.program(index)).values():
@@ -94,7 +117,7 @@ def doubt_reputation(docket: Docket) -> None:
                 docket.doubt(index, points, "crowd:known-machine")
 
 
-def _person(docket: Docket, index: int) -> Hashable:
+def _person(docket: Docket, index: int) -> tuple[int, int, int]:
     hit = docket.hits[index]
     return hit.campaign, hit.subscriber, hit.forward
 

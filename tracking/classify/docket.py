@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 from tracking.classify.alone import Doubt, Look
-from tracking.classify.verdicts import Evidence, Judgement, Verdict
+from tracking.classify.verdicts import WINDOW, Evidence, Judgement, Verdict
 
 SETTLES = 3.0  # points from which a hit is a machine's
 COUNTS = 0.75  # points from which a person is only likely
@@ -72,6 +72,11 @@ class Docket:
         """Return whether nearly all scanners are done by then; False when it is not known."""
         since = self.hits[index].since_sent
         return since is not None and since > _LATE
+
+    def is_early(self, index: int) -> bool:
+        """Return whether most scanners are at work by then; False when it is not known."""
+        since = self.hits[index].since_sent
+        return since is not None and since < WINDOW
 
     def judgement(self, index: int) -> Judgement:
         """Return what hit `index` is taken for, and the strongest reason."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tracking.classify import crowds, visits
+from tracking.classify import company, crowds, sweeps, visits
 from tracking.classify.alone import is_loading, look_at_all
 from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
@@ -35,17 +35,19 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
         visits.doubt_burst(docket, mail, links.get(hits[mail[0]].campaign, 0))
     for mail in docket.mails:
         visits.doubt_timing(docket, mail, hits[mail[0]].campaign in opened)
+        sweeps.doubt_parties(docket, mail)
     crowds.doubt_crowd(docket)
     if opened:
         crowds.doubt_rounds(docket)
+        crowds.doubt_thorough(docket, links)
     crowds.doubt_newcomers(docket)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
-        visits.doubt_company(docket, mail)
-        visits.doubt_sweep(docket, mail, links.get(hits[mail[0]].campaign, 0))
+        company.doubt_company(docket, mail)
+        sweeps.doubt_sweep(docket, mail, links.get(hits[mail[0]].campaign, 0))
     crowds.doubt_reputation(docket)
     for mail in several:
-        visits.doubt_company(docket, mail)
+        company.doubt_company(docket, mail)
     return [docket.judgement(index) for index in range(len(hits))]
 
 

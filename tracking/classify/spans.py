@@ -1,8 +1,14 @@
 """How much happens within some seconds. Pure."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
+
+from tracking.classify.verdicts import WINDOW
+
+# As many moments are compared, before and after, so that a flood costs no more.
+_NEAREST = 20
 
 
 def fullest(times: Sequence[float], things: Sequence[Hashable], span: float) -> list[int]:
@@ -61,3 +67,10 @@ def unevenness(times: Sequence[float]) -> float:
         return 0.0
     variance = sum((pause - mean) ** 2 for pause in pauses) / len(pauses)
     return float(variance**0.5 / mean)
+
+
+def around(times: Sequence[float], at: float) -> tuple[int, int]:
+    """Return the part of `times` that is near to a moment."""
+    place = bisect_left(times, at)
+    start = max(bisect_left(times, at - WINDOW), place - _NEAREST)
+    return start, min(bisect_right(times, at + WINDOW), place + _NEAREST + 1)

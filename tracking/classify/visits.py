@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from tracking.classify.alone import is_loading
 from tracking.classify.docket import Docket
-from tracking.classify.spans import fullest, unevenness
-from tracking.classify.verdicts import CANARY, WINDOW
+from tracking.classify.spans import fullest
+from tracking.classify.verdicts import WINDOW
 
 _CLOCKS = 3_600  # seconds; more than this before the hand-over is a wrong clock, not a hit
 _LOOKS = 1.5  # seconds that a person needs at least from seeing a mail to following a link
@@ -22,11 +22,8 @@ _TABS = 0.15  # seconds; nobody hits two links within less
 # it has to be delivered, announced, found, opened and read.
 _FIRST = 60  # seconds
 _TOO_EARLY = ((0, 3.0), (3, 2.5), (10, 1.5), (_FIRST, 0.75))
-# Of one mail's hits as many are compared, before and after, so that a flood costs no more.
-_NEAREST = 20
+_NEAREST = 20  # opens of a mail that are remembered, so that a flood costs no more
 _ECHO = 15  # seconds
-_SOME = 3  # links
-_MANY = 5  # links; fewer are soon all followed by a person as well
 
 
 class Visit(NamedTuple):
@@ -154,7 +151,7 @@ def _doubt_links(docket: Docket, party: Visit, links: int) -> None:
 def _points_in_ten(followed: int, links: int) -> float:
     """Return the points for following so many links in ten seconds, perhaps all that there are."""
     if followed >= links and followed >= 3:
-        return 3.0 if followed > 4 else 2.0 if followed == 4 else 1.5
+        return 3.0 if followed > 4 else 1.75 if followed == 4 else 1.5
     return 3.0 if followed >= 6 else 0.75 if followed >= 4 else 0.0
 
 
@@ -216,103 +213,3 @@ def _is_same_place(docket: Docket, one: int, other: int) -> bool:
     """Return whether two hits may come from one place, which can have an IPv4 and an IPv6."""
     first, second = docket.own_network(one), docket.own_network(other)
     return first == second or (":" in first) != (":" in second)
-
-
-def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
-    """Doubt who follows all links of a mail, one after the other, over minutes.
-
-    `links`: how many links of the campaign are known. Hits that are a machine's already are left
-    out, so that nobody is blamed for a scanner that came before.
-    """
-    whole = visit(docket, mail)
-    rest = [place for place, index in enumerate(whole.indices) if not docket.is_machine(index)]
-    if len(rest) < _SOME:
-        return
-    indices = [whole.indices[place] for place in rest]
-    times = [whole.times[place] for place in rest]
-    followed = [whole.links[place] for place in rest]
-    in_minute = fullest(times, followed, 60.0)
-    in_window = fullest(times, followed, 2.0 * WINDOW)
-    for place, index in enumerate(indices):
-        since = docket.hits[index].since_sent
-        if since is not None and since < WINDOW and in_window[place] >= _SOME:
-            points = 1.5 if in_minute[place] >= links else 0.0
-            points += 0.75 if index in docket.suspects and in_window[place] > _SOME else 0.0
-            if points:
-                docket.doubt(index, points, "sweep:at-once")
-        if in_minute[place] >= 6:
-            docket.doubt(index, 2.5 if in_minute[place] >= 8 else 1.25, "sweep:links-60s")
-        if in_window[place] >= _MANY:
-            points = _sweep_points(in_window[place], links)
-            points *= 0.5 if docket.is_late(index) else 1.0  # a keen reader
-            points += _manner_points(docket, indices, times, place)
-            docket.doubt(index, points, "sweep:links-10m")
-
-
-def _sweep_points(followed: int, links: int) -> float:
-    points = 2.5 if followed >= 12 else 1.5 if followed >= 8 else 0.5
-    return points + (1.5 if followed >= 0.9 * links else 0.0)
-
-
-def _manner_points(
-    docket: Docket, indices: Sequence[int], times: Sequence[float], place: int
-) -> float:
-    """Return the points for how the links around `place` were followed."""
-    start, end = _around(times, times[place])
-    near = indices[start:end]
-    points = 1.5 if unevenness(times[start:end]) < 0.35 else 0.0
-    if len({docket.own_network(index) for index in near}) > 2:
-        points += 1.5
-    if len({docket.hits[index].user_agent for index in near}) > 2:
-        points += 0.75
-    return points
-
-
-def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
-    """Doubt hits of a mail beside those that are a machine's: the same program, or the same moment.
-
-    A hit on the hidden link weighs more, since no person sees it. A person's own click from
-    elsewhere, or a while later, is left alone.
-    """
-    hits = docket.hits
-    machines = [index for index in mail if docket.is_machine(index)]
-    times = [hits[index].at for index in machines]
-    for index in mail if machines else ():
-        if docket.looks[index].settled or docket.is_machine(index):
-            continue
-        start, end = _around(times, hits[index].at)
-        near = (_kinship(docket, index, machine) for machine in machines[start:end])
-        points, reason = max(near, default=(0.0, ""))
-        known = docket.company.get(index, 0.0)
-        if points > known:
-            docket.company[index] = points
-            docket.doubt(index, points - known, reason)
-        if docket.is_machine(index):  # what comes after it is judged by it as well
-            place = bisect_right(times, hits[index].at)
-            times.insert(place, hits[index].at)
-            machines.insert(place, index)
-
-
-def _around(times: Sequence[float], at: float) -> tuple[int, int]:
-    """Return the part of `times` that is near to a moment."""
-    place = bisect_left(times, at)
-    start = max(bisect_left(times, at - WINDOW), place - _NEAREST)
-    return start, min(bisect_right(times, at + WINDOW), place + _NEAREST + 1)
-
-
-def _kinship(docket: Docket, index: int, machine: int) -> tuple[float, str]:
-    """Return the points for a hit that is so near to a machine's."""
-    hit, other = docket.hits[index], docket.hits[machine]
-    apart = abs(hit.at - other.at)
-    is_canary = other.kind == CANARY
-    reason = "company:canary" if is_canary else "company:machine"
-    same_network = hit.network == other.network != ""
-    same_program = docket.program(index) == docket.program(machine)
-    if same_network and same_program:
-        # Who is hardly known for a machine says little about others.
-        return (4.0 if is_canary else 3.0 if docket.is_surely_machine(machine) else 0.75), reason
-    if (same_network or same_program) and apart <= (60 if is_canary else 30):
-        return (3.0 if is_canary else 1.5 if docket.is_late(index) else 2.0), reason
-    if apart <= (10 if is_canary else 5):
-        return (2.0 if is_canary else 1.0), reason
-    return 0.0, ""

@@ -1,0 +1,92 @@
+"""Who follows all links of a mail, one after the other, or one from each of many places. Pure."""
+
+from collections.abc import Sequence
+
+from tracking.classify.alone import is_loading
+from tracking.classify.docket import Docket
+from tracking.classify.spans import around, fullest, unevenness
+from tracking.classify.verdicts import WINDOW
+from tracking.classify.visits import visit
+
+_SOME = 3  # links
+_MANY = 5  # links; fewer are soon all followed by a person as well
+
+
+def doubt_parties(docket: Docket, mail: Sequence[int]) -> None:
+    """Doubt clicks in the first minutes by programs in different places: who has many homes?
+
+    What is surely a machine's is left out: a person may click while one works.
+    """
+    early = [
+        index
+        for index in mail
+        if docket.is_early(index)
+        and not is_loading(docket.hits[index].kind)
+        and not docket.is_surely_machine(index)
+    ]
+    if len(early) < 2:
+        return
+    programs = {docket.program(index) for index in early}
+    places = {docket.own_network(index) for index in early}
+    several = min(len(programs), len(places))
+    for index in early if several > 1 else ():
+        points = 1.0 if index in docket.suspects else 0.0
+        docket.doubt(index, points + (1.5 if several > 2 else 0.0), "sweep:several-places")
+
+
+def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
+    """Doubt who follows all links of a mail, one after the other, over minutes.
+
+    `links`: how many links of the campaign are known. Hits that are a machine's already are left
+    out, so that nobody is blamed for a scanner that came before.
+    """
+    whole = visit(docket, mail)
+    rest = [place for place, index in enumerate(whole.indices) if not docket.is_machine(index)]
+    if len(rest) < _SOME:
+        return
+    indices = [whole.indices[place] for place in rest]
+    times = [whole.times[place] for place in rest]
+    followed = [whole.links[place] for place in rest]
+    in_minute = fullest(times, followed, 60.0)
+    in_window = fullest(times, followed, 2.0 * WINDOW)
+    for place, index in enumerate(indices):
+        if docket.is_early(index) and in_window[place] >= _SOME:
+            points = 1.5 if in_minute[place] >= links else 0.0
+            points += 0.75 if index in docket.suspects and in_window[place] > _SOME else 0.0
+            docket.doubt(index, points, "sweep:at-once")
+        elif index in docket.unopened and in_minute[place] >= max(links, _SOME + 1):
+            docket.doubt(index, 1.5, "sweep:at-once")
+        if _SOME < in_window[place] < _MANY:
+            docket.doubt(index, _rhythm_points(times, place), "sweep:rhythm")
+        if in_minute[place] >= 6:
+            docket.doubt(index, 2.5 if in_minute[place] >= 8 else 1.25, "sweep:links-60s")
+        if in_window[place] >= _MANY:
+            points = _sweep_points(in_window[place], links)
+            points *= 0.5 if docket.is_late(index) else 1.0  # a keen reader
+            points += _manner_points(docket, indices, times, place)
+            docket.doubt(index, points, "sweep:links-10m")
+
+
+def _sweep_points(followed: int, links: int) -> float:
+    points = 2.5 if followed >= 12 else 1.5 if followed >= 8 else 0.5
+    return points + (1.5 if followed >= 0.9 * links else 0.0)
+
+
+def _manner_points(
+    docket: Docket, indices: Sequence[int], times: Sequence[float], place: int
+) -> float:
+    """Return the points for how the links around `place` were followed."""
+    start, end = around(times, times[place])
+    near = indices[start:end]
+    points = 1.5 * _rhythm_points(times, place)
+    if len({docket.own_network(index) for index in near}) > 2:
+        points += 1.5
+    if len({docket.hits[index].user_agent for index in near}) > 2:
+        points += 0.75
+    return points
+
+
+def _rhythm_points(times: Sequence[float], place: int) -> float:
+    """Return a point for pauses as even as a clock's."""
+    start, end = around(times, times[place])
+    return 1.0 if unevenness(times[start:end]) < 0.35 else 0.0
