@@ -52,8 +52,8 @@ Links = dict[int, str]  # id -> address
 
 # Characters with no place in an address; a line break in one would start a header of its own.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
-# A name or an IPv4 address; or an IPv6 address. In any other, programs differ about what is meant.
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:]+:[0-9a-f:.]*")
+# A name or an address, and a port. About all else, programs differ in what they take for the host.
+_PLACE = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]*)?", re.IGNORECASE)
 
 
 class BadTarget(ValueError):
@@ -73,8 +73,7 @@ def as_target(url: str) -> str:
         raise BadTarget(f"too long, or with a blank or foreign character: {url[:80]!r}")
     try:
         parts = urlsplit(url)
-        is_plain = _HOST.fullmatch(parts.hostname or "") and "@" not in parts.netloc
-        is_plain = is_plain and parts.port != 0
+        is_plain = _PLACE.fullmatch(parts.netloc) and parts.port != 0
     except ValueError as error:
         raise BadTarget(f"{error}: {url[:80]!r}") from None
     if parts.scheme not in ("http", "https") or not is_plain:

@@ -174,6 +174,7 @@ ADDRESSES = (
 
 @given(ADDRESSES)
 @example("https://good.example\\@evil.example")
+@example("https://good.example[::1]")
 @example("https://evil.example\t@good.example")
 def test_a_target_is_one_line_that_goes_to_the_host_that_all_read_in_it(url):
     try:
