@@ -76,6 +76,7 @@ class Environment(BaseSettings):
     tracking_default: Literal["off", "aggregate", "individual"] = "aggregate"
     tracking_stream: str = "tracking:events"
     tracking_stream_limit: Positive = 512  # megabytes
+    tracking_keep_events: Annotated[int, Field(ge=0)] = 24  # months; 0: for ever
     tracking_networks: Path | None = None
     edge_workers: Positive = 1  # processes
 

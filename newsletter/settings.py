@@ -275,6 +275,7 @@ OUTBOX = RUN_DIR / "outbox"
 
 TRACKING_STREAM = ENV.tracking_stream
 TRACKING_STREAM_LIMIT = ENV.tracking_stream_limit * 1024 * 1024  # bytes
+TRACKING_KEEP_EVENTS = ENV.tracking_keep_events  # whole months before this one; 0: for ever
 TRACKING_SPOOL = RUN_DIR / "spool"
 TRACKING_DEFAULT = ENV.tracking_default  # for people who chose nothing
 # Lists of networks beside the built-in ones; manage.py refresh_networks puts them here.

@@ -32,7 +32,7 @@ FULL = 64  # packs; when fewer came, nothing more is waiting
 THREADS = 2  # one brings hits to PostgreSQL while it works on those of the other
 LINGER = 0.2  # seconds between batches when little comes, to spare transactions
 LOOK_AROUND = 10.0  # seconds between looks for what dead processes have left
-TIDY = 3600.0  # seconds between making partitions ahead and forgetting old ids
+TIDY = 3600.0  # seconds between making partitions, dropping old ones and forgetting old ids
 SETTLE_EVERY = 20.0  # seconds between looks for hits that can be judged for good
 LONGEST_PAUSE = 15.0  # seconds between tries when a server is away
 # A pack that comes again after this long would count twice. The only way to that is a spool file
@@ -208,4 +208,7 @@ def _look_around(consumer: str) -> None:
 def _tidy() -> None:
     for name in partitions.make_ahead(now()):
         logger.info("made the partition %s", name)
+    if settings.TRACKING_KEEP_EVENTS:
+        for name in partitions.drop_old(now(), settings.TRACKING_KEEP_EVENTS):
+            logger.info("dropped the partition %s, whose events are too old", name)
     StoredPack.objects.filter(id__lt=packs.oldest_id(now() - REMEMBERED)).delete()

@@ -2,9 +2,11 @@
 
 Reads the sums, never the events: a page costs the same at a thousand events and a hundred million.
 
-"Total" counts requests: one reader who opens twice counts twice. "Unique" counts people, and only
-those who may be named, so it can be smaller than the truth (see docs/tracking.md). All numbers are
-up to the last stored hit, a second or two ago.
+People and machines are counted apart: opens and clicks are people's, except where it says machines'
+(docs/verdicts.md). "Total" counts requests: one reader who opens twice counts twice. "Unique"
+counts people, and only those who may be named, so it can be smaller than the truth (see
+docs/tracking.md). All numbers are up to the last stored hit, a second or two ago; verdicts are
+final some six minutes after a hit.
 """
 
 from collections.abc import Iterable
@@ -17,13 +19,15 @@ from django.db.models import Count
 from django.db.models.functions import TruncHour
 
 from subscribers.models import ConsentRecord
-from tracking.models import CampaignHour, Link, LinkTotal
+from tracking.models import CampaignHour, CampaignMoment, Link, LinkTotal, VerdictTotal
 
 HOURLY_UP_TO = timedelta(hours=72)  # a longer timeline has a point for each day
 
 _OVERVIEW = """
 SELECT asked.id, coalesce(opens, 0), coalesce(unique_opens, 0), coalesce(clicks, 0),
-       coalesce(unique_clicks, 0), left_by.times, left_by.people
+       coalesce(unique_clicks, 0), left_by.times, left_by.people,
+       coalesce(machine_opens, 0), coalesce(unique_machine_opens, 0), coalesce(machine_clicks, 0),
+       coalesce(unique_machine_clicks, 0)
 FROM unnest(%s::bigint[]) asked (id)
 LEFT JOIN tracking_campaigntotal ON campaign_id = asked.id
 CROSS JOIN LATERAL (
@@ -38,7 +42,7 @@ CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What came of one campaign."""
+    """What came of one campaign. Opens and clicks are people's, except where it says machines'."""
 
     opens: int = 0  # requests
     unique_opens: int = 0  # people
@@ -46,6 +50,10 @@ class Totals:
     unique_clicks: int = 0  # people
     unsubscribes: int = 0  # times that somebody left
     unique_unsubscribes: int = 0  # people who left at least one
+    machine_opens: int = 0  # requests
+    unique_machine_opens: int = 0  # people whose mail a machine opened
+    machine_clicks: int = 0  # requests
+    unique_machine_clicks: int = 0  # people in whose mail a machine followed a link
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,8 @@ class Hour:
     clicks: int = 0
     unique_clicks: int = 0
     unsubscribes: int = 0
+    machine_opens: int = 0
+    machine_clicks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class LinkReport:
     url: str
     clicks: int  # requests
     unique_clicks: int  # people
+    machine_clicks: int = 0  # requests
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,32 @@ def campaign_report(campaign_id: int, sent: int) -> CampaignReport:
     )
 
 
+def moments(campaign_id: int, start: datetime, end: datetime) -> list[Hour]:
+    """Return the five minutes, each named by its beginning, in which something came (one query).
+
+    For the curve of a campaign's first hours. Unsubscribes are left out.
+    """
+    rows = CampaignMoment.objects.filter(campaign_id=campaign_id, at__gte=start, at__lt=end)
+    return [
+        Hour(
+            at=row.at,
+            opens=row.opens,
+            unique_opens=row.unique_opens,
+            clicks=row.clicks,
+            unique_clicks=row.unique_clicks,
+            machine_opens=row.machine_opens,
+            machine_clicks=row.machine_clicks,
+        )
+        for row in rows.order_by("at")
+    ]
+
+
+def verdicts(campaign_id: int) -> list[VerdictTotal]:
+    """Return how many hits of each kind were judged to be what, machines included (one query)."""
+    rows = VerdictTotal.objects.filter(campaign_id=campaign_id)
+    return [row for row in rows.order_by("kind", "verdict") if row.hits or row.forwarded_hits]
+
+
 def overview(campaign_ids: Iterable[int]) -> dict[int, Totals]:
     """Return the totals of each campaign, zeros where nothing came (one query)."""
     with connection.cursor() as cursor:
@@ -146,6 +183,8 @@ def _hours(campaign_id: int) -> list[Hour]:
                 clicks=row.clicks,
                 unique_clicks=row.unique_clicks,
                 unsubscribes=leaving.get(at, 0),
+                machine_opens=row.machine_opens,
+                machine_clicks=row.machine_clicks,
             )
         )
     return hours
@@ -157,7 +196,7 @@ def _links(campaign_id: int) -> list[LinkReport]:
     links = []
     for link_id, url in Link.objects.filter(campaign_id=campaign_id).values_list("id", "url"):
         row = clicks.get(link_id, nothing)
-        links.append(LinkReport(link_id, url, row.clicks, row.unique_clicks))
+        links.append(LinkReport(link_id, url, row.clicks, row.unique_clicks, row.machine_clicks))
     return sorted(links, key=lambda link: (-link.clicks, link.link_id))
 
 
@@ -189,6 +228,8 @@ def _sum(point: Hour, hour: Hour) -> Hour:
         clicks=point.clicks + hour.clicks,
         unique_clicks=point.unique_clicks + hour.unique_clicks,
         unsubscribes=point.unsubscribes + hour.unsubscribes,
+        machine_opens=point.machine_opens + hour.machine_opens,
+        machine_clicks=point.machine_clicks + hour.machine_clicks,
     )
 
 

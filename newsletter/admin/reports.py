@@ -83,14 +83,14 @@ def cards(found: CampaignReport) -> list[dict[str, str]]:
             "icon": "drafts",
             "label": "Opened",
             "value": intcomma(totals.unique_opens),
-            "hint": f"{_of_sent(found.open_rate)} · {intcomma(totals.opens)} in all",
+            "hint": _people(found.open_rate, totals.opens, totals.machine_opens),
         },
         {
             "key": "clicks",
             "icon": "ads_click",
             "label": "Clicked",
             "value": intcomma(totals.unique_clicks),
-            "hint": f"{_of_sent(found.click_rate)} · {intcomma(totals.clicks)} in all",
+            "hint": _people(found.click_rate, totals.clicks, totals.machine_clicks),
         },
         {
             "key": "unsubscribes",
@@ -100,6 +100,11 @@ def cards(found: CampaignReport) -> list[dict[str, str]]:
             "hint": _of_sent(found.unsubscribe_rate),
         },
     ]
+
+
+def _people(rate: float, times: int, by_machines: int) -> str:
+    hint = f"{_of_sent(rate)} · {intcomma(times)} in all"
+    return f"{hint} · {intcomma(by_machines)} by machines" if by_machines else hint
 
 
 def _of_sent(rate: float) -> str:

@@ -26,6 +26,7 @@ def campaign(settings):
     makers.store(
         [
             *(opened(alice, campaign.id), opened(0, campaign.id)),
+            opened(alice, campaign.id, user_agent="SCANNER"),
             *(clicked(link, alice, campaign.id), clicked(link, alice, campaign.id)),
         ]
     )
@@ -40,6 +41,10 @@ def test_json(campaign, capsys):
         "sent": 4,
         "opens": {"unique": 1, "total": 2},
         "clicks": {"unique": 1, "total": 2},
+        "machines": {
+            "opens": {"unique": 1, "total": 1},
+            "clicks": {"unique": 0, "total": 0},
+        },
         "unsubscribes": {"unique": 0, "total": 0},
         "links": [{"url": "https://example.org/story", "unique": 1, "total": 2}],
     }
@@ -51,6 +56,7 @@ def test_text(campaign, capsys):
     shown = capsys.readouterr().out
     assert "June issue" in shown
     assert "1 people (25.0% of sent), 2 times" in shown
+    assert "1 opens and 0 clicks, not counted above" in shown
     assert "https://example.org/story" in shown
 
 

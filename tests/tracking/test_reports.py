@@ -126,3 +126,61 @@ def test_a_report_costs_the_same_whatever_its_size(django_assert_num_queries, pe
 
     with django_assert_num_queries(5):
         reports.campaign_report(7, sent=people)
+
+
+def test_machines_are_beside_people():
+    alice = make_subscriber().id
+    [link] = links.ensure(7, ["https://example.org/"]).values()
+    makers.store(
+        [
+            opened(alice),
+            opened(alice, user_agent="PRIVACY_PREFETCH"),
+            opened(0, user_agent="SCANNER"),
+            clicked(link, alice, user_agent="SCANNER", at=NOON + HOUR),
+        ]
+    )
+
+    report = reports.campaign_report(7, sent=10)
+
+    assert report.totals == Totals(
+        opens=1,
+        unique_opens=1,
+        machine_opens=2,
+        unique_machine_opens=1,
+        machine_clicks=1,
+        unique_machine_clicks=1,
+    )
+    assert [(hour.machine_opens, hour.machine_clicks) for hour in report.timeline] == [
+        (2, 0),
+        (0, 1),
+    ]
+    assert report.links == [LinkReport(link, "https://example.org/", 0, 0, 1)]
+
+
+def test_the_first_hours_in_five_minutes():
+    minutes = [timedelta(minutes=each) for each in (0, 4, 5, 400)]
+    makers.store([opened(at=NOON + after) for after in minutes])
+
+    moments = reports.moments(7, NOON, NOON + HOUR)
+
+    assert moments == [Hour(NOON, opens=2), Hour(NOON + timedelta(minutes=5), opens=1)]
+
+
+def test_verdicts_of_each_kind():
+    alice = make_subscriber().id
+    makers.store(
+        [
+            opened(alice),
+            opened(alice, user_agent="PROXY_OPEN"),
+            opened(0, kind=3, user_agent="SCANNER"),
+            opened(alice, forward_id=4),
+        ]
+    )
+
+    rows = reports.verdicts(7)
+
+    assert [(row.kind, row.verdict, row.hits, row.people, row.forwarded_hits) for row in rows] == [
+        (1, 1, 1, 1, 1),
+        (1, 3, 1, 1, 0),
+        (3, 5, 1, 0, 0),
+    ]

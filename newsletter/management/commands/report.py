@@ -44,6 +44,10 @@ def _as_json(report: CampaignReport) -> dict[str, Any]:
         "sent": report.sent,
         "opens": {"unique": totals.unique_opens, "total": totals.opens},
         "clicks": {"unique": totals.unique_clicks, "total": totals.clicks},
+        "machines": {
+            "opens": {"unique": totals.unique_machine_opens, "total": totals.machine_opens},
+            "clicks": {"unique": totals.unique_machine_clicks, "total": totals.machine_clicks},
+        },
         "unsubscribes": {"unique": totals.unique_unsubscribes, "total": totals.unsubscribes},
         "links": [
             {"url": link.url, "unique": link.unique_clicks, "total": link.clicks}
@@ -66,6 +70,11 @@ def _as_text(campaign: Campaign, report: CampaignReport) -> str:
             report.unsubscribe_rate,
         ),
     ]
+    if totals.machine_opens or totals.machine_clicks:
+        lines.append(
+            f"  machines      {totals.machine_opens:,} opens and {totals.machine_clicks:,} clicks,"
+            " not counted above"
+        )
     if report.links:
         lines.append("  clicks on links, people / all:")
     lines += [
