@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from subscribers import signing, suppression
+from subscribers import recording, signing, suppression
 from subscribers.addresses import Address
 from subscribers.models import Subscriber, Suppression, TrackingChoice
 from tracking.forward_models import Forward, ForwardRefusal
@@ -38,7 +38,6 @@ BACKOFF = timedelta(minutes=1)  # after the first failure; doubled each time
 OLDEST = timedelta(days=3)  # a copy that could not leave for so long is no news any more
 
 _TURN = 0x666F7277  # names the lock under which forms are counted, one after the other
-_LESSER = [TrackingChoice.OFF, TrackingChoice.AGGREGATE, TrackingChoice.INDIVIDUAL]
 
 
 class Limit(Enum):
@@ -86,6 +85,7 @@ def ask(wish: Wish) -> None:
         owner = _lock(wish.subscriber_id)
         _take_turn()
         _check_limits(wish, len(friends))
+        _make_common(wish.campaign_id)
         closed = _closed(wish.campaign_id, friends)
         Forward.objects.bulk_create(
             [
@@ -99,6 +99,7 @@ def share(campaign_id: int, subscriber_id: int) -> Forward:
     """Return the shared page that a reader made of a mail, the same each time. Raises Gone."""
     with transaction.atomic():
         owner = _lock(subscriber_id)
+        _make_common(campaign_id)
         page, _ = Forward.objects.get_or_create(
             campaign_id=campaign_id,
             subscriber_id=subscriber_id,
@@ -189,11 +190,15 @@ def child(forward: Forward, friend: str = "") -> int:
         .values_list("tracking", flat=True)
         .first()
     )
-    choices = [forward.tracking, friend, *([owner] if owner is not None else [])]
-    choice = min(map(_filled_in, choices), key=_LESSER.index)
+    said = [forward.tracking, friend, *([owner] if owner is not None else [])]
+    usual = recording.of_campaign(forward.campaign_id)
+    choice = TrackingChoice.strictest(each or usual for each in said)
     if choice == TrackingChoice.OFF:
         return 0
-    return forward.pk if choice == TrackingChoice.INDIVIDUAL else _common(forward.campaign_id)
+    if choice == TrackingChoice.INDIVIDUAL:
+        return forward.pk
+    common = Forward.objects.filter(campaign_id=forward.campaign_id, kind=Kind.COMMON)
+    return common.values_list("id", flat=True).first() or 0
 
 
 def settle_abandoned() -> None:
@@ -210,10 +215,12 @@ def tidy() -> None:
     """
     old = Forward.objects.filter(asked_at__lt=now() - DAY)
     old.filter(network__isnull=False).update(network=None)
-    named = Q(tracking=TrackingChoice.INDIVIDUAL)
-    if _filled_in("") == TrackingChoice.INDIVIDUAL:
-        named |= Q(tracking="")
-    old.filter(state__in=_OVER).exclude(subscriber_id=0).exclude(named).update(subscriber_id=0)
+    named = old.filter(state__in=_OVER).exclude(subscriber_id=0)
+    named.exclude(tracking__in=["", TrackingChoice.INDIVIDUAL]).update(subscriber_id=0)
+    undecided = named.filter(tracking="").values_list("campaign_id", flat=True).distinct()
+    for campaign_id, usual in recording.of_campaigns(undecided).items():
+        if usual != TrackingChoice.INDIVIDUAL:
+            named.filter(tracking="", campaign_id=campaign_id).update(subscriber_id=0)
 
 
 def erase_subscriber(subscriber_id: int) -> None:
@@ -319,14 +326,10 @@ def _end(forward_id: int, before: Forward.State, after: Forward.State) -> None:
     Forward.objects.filter(pk=forward_id, state=before).update(state=after, **_FORGOTTEN)
 
 
-def _common(campaign_id: int) -> int:
-    row, _ = Forward.objects.get_or_create(
+def _make_common(campaign_id: int) -> None:
+    """Make what copies that may not be told apart are counted for. Looking at a page makes none."""
+    Forward.objects.get_or_create(
         campaign_id=campaign_id,
         kind=Kind.COMMON,
         defaults={"subscriber_id": 0, "state": State.MADE},
     )
-    return row.pk
-
-
-def _filled_in(choice: str) -> TrackingChoice:
-    return TrackingChoice(choice or settings.TRACKING_DEFAULT)
