@@ -13,25 +13,11 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
-from subscribers.models import TrackingChoice
-from tracking import judging
+from tracking import choices, judging
 from tracking.classify import Evidence, Judgement
 from tracking.packs import NULL, BadPack, unescape
-
-# What people chose counts when the hit arrives, not when the mail was made: who withdrew since
-# then is not counted, and who is gone or chose `aggregate` is counted without a name.
-_READ_CHOICES = """
-WITH choices AS (
-    SELECT people.id, coalesce(nullif(subscriber.tracking, ''), %(default)s) AS choice,
-           subscriber.id IS NULL AS gone
-    FROM unnest(%(people)s::bigint[]) people (id)
-    LEFT JOIN subscribers_subscriber subscriber USING (id)
-)
-SELECT id, gone OR choice <> %(off)s FROM choices WHERE gone OR choice <> %(individual)s
-"""
 
 # One look into the key for each, whatever the planner thinks of so many; and one text as answer,
 # because rows would cost more to take apart here than to find.
@@ -63,7 +49,7 @@ def receive(cursor: CursorWrapper, lines: Iterable[bytes]) -> list[str]:
     Hits that may not be kept are left out. Call when no erasure can come in between. Raises
     BadPack, or DataError for numbers that are too large.
     """
-    fields = _apply_choices(cursor, _split(lines))
+    fields = choices.apply(cursor, _split(lines))
     handovers = _handovers(cursor, fields)
     since_sent = [_since_sent(each, handovers) for each in fields]
     judgements = list(map(_glance, fields, since_sent))
@@ -80,27 +66,6 @@ def _split(lines: Iterable[bytes]) -> list[_Fields]:
     except UnicodeDecodeError as error:
         raise BadPack(str(error)) from error
     return [line.split("\t") for line in text.split("\n")[:-1]]
-
-
-def _apply_choices(cursor: CursorWrapper, fields: list[_Fields]) -> list[_Fields]:
-    asked = {
-        "people": list({each[_SUBSCRIBER] for each in fields} - {_NOBODY}),
-        "default": settings.TRACKING_DEFAULT,
-        "off": TrackingChoice.OFF,
-        "individual": TrackingChoice.INDIVIDUAL,
-    }
-    cursor.execute(_READ_CHOICES, asked)
-    exceptions = {str(subscriber_id): may_count for subscriber_id, may_count in cursor.fetchall()}
-    if not exceptions:
-        return fields
-    kept = []
-    for each in fields:
-        may_count = exceptions.get(each[_SUBSCRIBER])
-        if may_count:
-            each[_SUBSCRIBER] = _NOBODY
-        if may_count is not False:
-            kept.append(each)
-    return kept
 
 
 def _handovers(cursor: CursorWrapper, fields: list[_Fields]) -> dict[tuple[str, str], float]:

@@ -1,0 +1,121 @@
+"""Who may be named and counted when a hit arrives, by what people and lists say by then."""
+
+import re
+
+import pytest
+
+from newsletter import composing
+from newsletter.composing import Person
+from newsletter.sending import content
+from subscribers import consent
+from subscribers.consent import Origin
+from subscribers.models import ConsentRecord, TrackingChoice
+from tests.composing.making import parts
+from tests.factories import make_campaign, make_list, make_subscriber
+from tests.tracking import exact
+from tests.tracking.makers import append, opened
+from tracking import ingest
+from tracking.models import CampaignTotal, Event
+
+pytestmark = pytest.mark.usefixtures("stored")
+
+OFF, AGGREGATE, INDIVIDUAL = [choice.value for choice in TrackingChoice]
+
+
+def names() -> list[int]:
+    """Take in all that waits; return whom events name."""
+    while ingest.ingest_batch("a"):
+        pass
+    return list(Event.objects.order_by("id").values_list("subscriber_id", flat=True))
+
+
+class TestLists:
+    """People who have chosen nothing, on lists that have."""
+
+    @pytest.mark.parametrize(
+        ("installation", "lists", "outcome"),
+        [
+            (OFF, [INDIVIDUAL], "named"),
+            (INDIVIDUAL, [AGGREGATE], "nameless"),
+            (INDIVIDUAL, [INDIVIDUAL, OFF], "nothing"),
+            (AGGREGATE, ["", INDIVIDUAL], "nameless"),
+        ],
+    )
+    def test_the_strictest_list_of_the_campaign_counts(
+        self, settings, installation, lists, outcome
+    ):
+        settings.TRACKING_DEFAULT = installation
+        campaign = make_campaign(lists=[make_list(tracking=each) for each in lists])
+        alice = make_subscriber().pk
+        append(opened(alice, campaign.pk))
+
+        expected = {"named": [alice], "nameless": [0], "nothing": []}[outcome]
+        assert names() == expected
+        exact.check()
+
+    def test_each_campaign_in_a_batch_follows_its_own_lists(self, settings):
+        settings.TRACKING_DEFAULT = AGGREGATE
+        strict, free = (
+            make_campaign(lists=[make_list(tracking=choice)]) for choice in (OFF, INDIVIDUAL)
+        )
+        alice, bob = make_subscriber().pk, make_subscriber(tracking=INDIVIDUAL).pk
+        hits = [
+            opened(who, campaign)
+            for campaign in (strict.pk, free.pk, 999_999)
+            for who in (alice, bob)
+        ]
+
+        append(*hits)
+
+        assert names() == [bob, alice, bob, 0, bob]
+        exact.check()
+
+
+class TestWithdrawal:
+    """Mail that was made when its reader might be named, and is opened when they may not."""
+
+    @pytest.fixture(autouse=True)
+    def _naming(self, settings) -> None:
+        settings.TRACKING_DEFAULT = INDIVIDUAL
+
+    def paths(self, campaign, person) -> list[str]:
+        """Return what the mail's picture and links ask the edge for."""
+        mail = content.load(campaign.pk).render(Person.of(person))
+        text = "".join(parts(mail.data))
+        return sorted(set(re.findall(r"https://news\.example\.org(/[ocq]/[\w-]+)", text)))
+
+    @pytest.mark.parametrize("withdraws", ["the person", "the list", "the installation"])
+    @pytest.mark.parametrize("to", [OFF, AGGREGATE])
+    def test_old_mail_still_works_and_names_nobody(self, settings, start_edge, withdraws, to):
+        mailing_list = make_list()
+        campaign = make_campaign(lists=[mailing_list], body="[A story](https://example.org/a)")
+        composing.freeze(campaign)
+        person = make_subscriber(lists=[mailing_list])
+        edge, paths = start_edge(), self.paths(campaign, person)
+        if withdraws == "the person":
+            origin = Origin(method=ConsentRecord.Method.PREFERENCES)
+            consent.choose_tracking(person.pk, TrackingChoice(to), origin=origin)
+        elif withdraws == "the list":
+            mailing_list.tracking = to
+            mailing_list.save()
+        else:
+            settings.TRACKING_DEFAULT = to
+
+        answers = [edge.get(path).status for path in paths]
+
+        assert set(answers) == {200, 302}
+        assert names() == ([0] * len(paths) if to == AGGREGATE else [])
+        assert CampaignTotal.objects.exists() == (to == AGGREGATE)
+        exact.check()
+
+    def test_who_stays_is_named(self, start_edge):
+        mailing_list = make_list()
+        campaign = make_campaign(lists=[mailing_list], body="[A story](https://example.org/a)")
+        composing.freeze(campaign)
+        person = make_subscriber(lists=[mailing_list])
+        edge, paths = start_edge(), self.paths(campaign, person)
+
+        for path in paths:
+            edge.get(path)
+
+        assert set(names()) == {person.pk}
