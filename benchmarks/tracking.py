@@ -119,16 +119,36 @@ def _edge(wrk: str, nginx: str) -> None:
             ratios = []
             for number in range(ROUNDS):
                 known = _load(wrk, folder, number, *reference)
+                _watch_disk()
                 ours = _load(wrk, folder, number, *edge)
+                waited = _longest_wait()
                 _check_stored(ours.requests)
                 ratios.append(ours.rate / known.rate)
                 _say("nginx empty_gif", known)
                 _say("edge", ours)
                 print(
-                    f"ratio {ratios[-1]:.3f} (by processor time {known.cpu / ours.cpu:.3f})",
+                    f"ratio {ratios[-1]:.3f} (by processor time {known.cpu / ours.cpu:.3f}); "
+                    f"Redis waited for the disk {waited} at most",
                     flush=True,
                 )
         print(f"median ratio of edge to nginx empty_gif: {median(ratios):.3f}")
+
+
+def _watch_disk() -> None:
+    """Let Redis note how long its writes take: no answer of the edge is quicker than one."""
+    from tracking import stream
+
+    stream.client().config_set("latency-monitor-threshold", 1)  # milliseconds
+    stream.client().execute_command("LATENCY", "RESET")
+
+
+def _longest_wait() -> str:
+    from tracking import stream
+
+    events: Any = stream.client().execute_command("LATENCY", "LATEST")
+    stream.client().config_set("latency-monitor-threshold", 0)
+    waits = [event[3] for event in events if event[0].startswith(b"aof-")]
+    return f"{max(waits)} ms" if waits else "1 ms"
 
 
 def _say(name: str, load: Load) -> None:

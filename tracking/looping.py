@@ -6,7 +6,10 @@ while they connect into an error of their own, and the loop would go on for ever
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger(__name__)
 
 
 class Loop:
@@ -27,7 +30,12 @@ class Loop:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            await self._work()
+            try:
+                await self._work()
+            except Exception:
+                # Nobody waits for this task, so an error would end it without a word: hits would
+                # never come back from the disk, or no new link be learned.
+                logger.exception("background work failed, and is tried again")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds):
                     await self._stopping.wait()
