@@ -6,6 +6,8 @@ chosen nothing it is what the campaign's lists say by now (subscribers/recording
 named when the mail is made has no name in it, so a name is stored only where both moments allow it.
 """
 
+from typing import Any
+
 from django.db.backends.utils import CursorWrapper
 
 from subscribers import recording
@@ -50,7 +52,7 @@ def apply(cursor: CursorWrapper, fields: list[_Fields]) -> list[_Fields]:
 
 def _exceptions(cursor: CursorWrapper, usual: TrackingChoice, people: set[str]) -> dict[str, bool]:
     """Return whom of `people` not to name, and whether to count them."""
-    asked = {
+    asked: dict[str, Any] = {
         "usual": usual.value,
         "people": list(people),
         "off": TrackingChoice.OFF.value,
