@@ -5,6 +5,7 @@ most headers only that they were there.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -45,6 +46,9 @@ _WORDS = {
     "x-moz": "purpose",
     "x-purpose": "purpose",
 }
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}")
 
 
 def _accepted(value: str) -> str:
@@ -134,6 +138,9 @@ def _json(found: dict[str, str | bool]) -> str:
 @lru_cache(maxsize=16_384)
 def network(address: str) -> str:
     """Return `address` cut to its /24 (IPv4) or /48 (IPv6); empty when it is no address."""
+    found = _IPV4.fullmatch(address)  # nearly all, and ten times as quick
+    if found:
+        return found[1] + ".0"
     parsed = _parse(address)
     if parsed is None:
         return ""

@@ -52,7 +52,7 @@ _PREVIEW_WORDS = re.compile(r"preview|unfurl|link.?expan|snippet|skype-url", re.
 # Cubot makes telephones.
 _ROBOT_WORDS = re.compile(
     r"(?<!cu)bot\b|bot[/;_-]|crawl|spider|slurp|scanner|scrap|headless|phantomjs|selenium|puppeteer"
-    r"|playwright|webdriver|link.?check|url.?check|validator|monitor|uptime|safe.?link|sandbox"
+    r"|playwright|webdriver|link.?check|url.?check|validator|monitor|uptime|safe.?link|sandbox|content-sampling"
     r"|https?://|@[\w-]+\.",
     re.IGNORECASE,
 )

@@ -5,7 +5,7 @@ person's browser or mail program; for them doubts are collected, each with point
 seldom a person would give cause for it. Points: 3 settle it, 1 is worth a second look.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tracking.classify import agents
@@ -57,6 +57,10 @@ class Look(NamedTuple):
     doubts: tuple[Doubt, ...]
     agent: Agent
     network: Network | None
+    is_picture: bool  # loads a picture; else it follows a link
+    # What tells a program from others: its name, and which headers it sends. Whoever borrows a
+    # browser's name seldom borrows its headers as well.
+    program: Hashable
 
 
 def customs(hits: Sequence[Evidence]) -> Custom:
@@ -88,7 +92,9 @@ def _look(hit: Evidence, network: Network | None, custom: Custom) -> Look:
     agent = agents.read(hit.user_agent)
     settled = _settle(hit, agent, network)
     doubts = () if settled else tuple(_doubts(hit, agent, network, custom))
-    return Look(settled, doubts, agent, network)
+    marks = hit.marks
+    program = (hit.user_agent, "language" in marks, "mode" in marks, "brands" in marks)
+    return Look(settled, doubts, agent, network, is_loading(hit.kind), program)
 
 
 def is_loading(kind: int) -> bool:

@@ -6,46 +6,47 @@ while a gateway works on each mail as it comes in.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
-from tracking.classify.alone import is_loading
 from tracking.classify.docket import Docket
 from tracking.classify.spans import fullest
 
 _SPAN = 60.0  # seconds
 _FEW = 4  # people whose unopened mail one network clicks in that time by chance
-
 _SEVERAL = 6  # people of whom all but one would have to be early by chance
 
 
-class _Touched(NamedTuple):
-    """What one network, or one program in it, did."""
-
-    clicks: list[int]
-    suspects: list[int]  # of these those that came too early, or on unopened mail
+_Groups = dict[Hashable, list[int]]
 
 
-def doubt_crowd(docket: Docket) -> None:
+class Crowds(NamedTuple):
+    """The clicks of named people, in the order of time; none of a relay's or a proxy's."""
+
+    networks: _Groups
+    programs: _Groups
+    programs_there: _Groups  # a program in one network
+
+
+def doubt_crowd(docket: Docket, crowds: Crowds) -> None:
     """Doubt a network that clicks in many people's mail as soon as it is handed over."""
-    for touched in _by(docket, _network).values():
-        if len(touched.suspects) < _FEW or len(touched.suspects) < 0.7 * len(touched.clicks):
+    for clicks in crowds.networks.values():
+        suspects = [index for index in clicks if index in docket.suspects]
+        if len(suspects) < max(_FEW, 0.7 * len(clicks)):
             continue
-        hits = docket.hits
-        times = [hits[index].at for index in touched.suspects]
-        people = [_person(docket, index) for index in touched.suspects]
-        for index, count in zip(touched.suspects, fullest(times, people, _SPAN), strict=True):
+        times = [docket.hits[index].at for index in suspects]
+        people = [_person(docket, index) for index in suspects]
+        for index, count in zip(suspects, fullest(times, people, _SPAN), strict=True):
             if count >= _FEW:
                 docket.doubt(index, 2.5 if count >= 2 * _FEW else 1.5, "crowd:network")
 
 
-def doubt_rounds(docket: Docket) -> None:
+def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program in one place that goes from mail to mail, most of which nobody has open.
 
     Whatever the time since the hand-over: some gateways look at mail again in the night.
     """
-    for touched in _by(docket, _program_there).values():
-        clicks = touched.clicks
+    for clicks in crowds.programs_there.values():
         if len(clicks) < _FEW:
             continue
         times = [docket.hits[index].at for index in clicks]
@@ -66,22 +67,24 @@ def doubt_rounds(docket: Docket) -> None:
                 docket.doubt(index, 1.5, "crowd:rounds")
 
 
-def doubt_thorough(docket: Docket, links: Mapping[int, int]) -> None:
+def doubt_thorough(docket: Docket, crowds: Crowds, links: Mapping[int, int]) -> None:
     """Doubt a program in one place that follows all links of each mail it touches, none opened.
 
     `links`: how many links of each campaign are known.
     """
-    for touched in _by(docket, _program_there).values():
+    for clicks in crowds.programs_there.values():
+        if len(clicks) < _FEW:
+            continue
         followed: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
-        for index in touched.clicks:
+        for index in clicks:
             followed[_person(docket, index)].add(docket.hits[index].link)
         whole = [
             person for person, seen in followed.items() if _is_all(seen, links.get(person[0], 0))
         ]
-        strangers = sum(1 for index in touched.clicks if index in docket.unopened)
-        if len(whole) < max(_FEW, 0.9 * len(followed)) or strangers < 0.6 * len(touched.clicks):
+        strangers = sum(1 for index in clicks if index in docket.unopened)
+        if len(whole) < max(_FEW, 0.9 * len(followed)) or strangers < 0.6 * len(clicks):
             continue
-        for index in touched.clicks:
+        for index in clicks:
             docket.doubt(index, 3.0 if len(whole) > _FEW else 1.5, "crowd:thorough")
 
 
@@ -89,29 +92,32 @@ def _is_all(seen: set[int], links: int) -> bool:
     return len(seen) >= max(links, 2)
 
 
-def doubt_newcomers(docket: Docket) -> None:
+def doubt_newcomers(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program, wherever it is, that is hardly ever seen but right after hand-overs."""
-    for touched in _by(docket, lambda docket, index: docket.program(index)).values():
-        if len(touched.suspects) < max(_SEVERAL, 0.8 * len(touched.clicks)):
+    for clicks in crowds.programs.values():
+        suspects = [index for index in clicks if index in docket.suspects]
+        if len(suspects) < max(_SEVERAL, 0.8 * len(clicks)):
             continue
-        if len({_person(docket, index) for index in touched.suspects}) >= _SEVERAL:
-            for index in touched.suspects:
+        if len({_person(docket, index) for index in suspects}) >= _SEVERAL:
+            for index in suspects:
                 docket.doubt(index, 1.5, "crowd:program")
 
 
-def doubt_reputation(docket: Docket) -> None:
+def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program in one place that was a machine on most of the other mail it touched.
 
     Less so when scanners are done: in an office whose gateway stands beside its readers, it may be
     one of them, with the same browser.
     """
-    for touched in _by(docket, _program_there).values():
-        people = {_person(docket, index) for index in touched.clicks}
-        machines = {_person(docket, i) for i in touched.clicks if docket.is_machine(i)}
+    for clicks in crowds.programs_there.values():
+        if len(clicks) < 2:
+            continue
+        people = {_person(docket, index) for index in clicks}
+        machines = {_person(docket, i) for i in clicks if docket.is_machine(i)}
         if len(machines) < 2 or len(machines) < 0.5 * len(people):
             continue
         is_known = len(machines) >= 5 and len(machines) >= 0.8 * len(people)
-        for index in touched.clicks:
+        for index in clicks:
             if not docket.is_machine(index):
                 points = 3.0 if is_known and not docket.is_late(index) else 1.5
                 docket.doubt(index, points, "crowd:known-machine")
@@ -122,25 +128,15 @@ def _person(docket: Docket, index: int) -> tuple[int, int, int]:
     return hit.campaign, hit.subscriber, hit.forward
 
 
-def _network(docket: Docket, index: int) -> Hashable:
-    return docket.hits[index].network
-
-
-def _program_there(docket: Docket, index: int) -> Hashable:
-    return docket.hits[index].network, docket.program(index)
-
-
-def _by(docket: Docket, key: Callable[[Docket, int], Hashable]) -> dict[Hashable, _Touched]:
-    """Return the clicks of named people by `key`, in the order of time; no relay's, no proxy's."""
-    found: defaultdict[Hashable, _Touched] = defaultdict(lambda: _Touched([], []))
-    for index, hit in enumerate(docket.hits):
-        known = docket.looks[index].network
-        if is_loading(hit.kind) or not hit.network or not (hit.subscriber or hit.forward):
+def gather(docket: Docket) -> Crowds:
+    """Return who did what in many people's mail."""
+    crowds = Crowds(defaultdict(list), defaultdict(list), defaultdict(list))
+    for index, (hit, look) in enumerate(zip(docket.hits, docket.looks, strict=True)):
+        if look.is_picture or not hit.network or not (hit.subscriber or hit.forward):
             continue
-        if known and known.scope in ("relay", "proxy"):
+        if look.network and look.network.scope in ("relay", "proxy"):
             continue
-        touched = found[key(docket, index)]
-        touched.clicks.append(index)
-        if index in docket.suspects:
-            touched.suspects.append(index)
-    return found
+        crowds.networks[hit.network].append(index)
+        crowds.programs[look.program].append(index)
+        crowds.programs_there[hit.network, look.program].append(index)
+    return crowds

@@ -55,13 +55,12 @@ class Docket:
         return self.looks[index].settled is not None or self.points[index] >= SETTLES + 1
 
     def program(self, index: int) -> Hashable:
-        """Return what tells a program from others: its name, and which headers it sends.
+        """Return what tells the program of hit `index` from others."""
+        return self.looks[index].program
 
-        Whoever borrows a browser's name seldom borrows its headers as well.
-        """
-        hit = self.hits[index]
-        marks = hit.marks
-        return hit.user_agent, "language" in marks, "mode" in marks, "brands" in marks
+    def is_picture(self, index: int) -> bool:
+        """Return whether hit `index` loads a picture; else it follows a link."""
+        return self.looks[index].is_picture
 
     def own_network(self, index: int) -> str:
         """Return a hit's network; all addresses of a relay are one."""

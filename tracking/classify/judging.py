@@ -36,16 +36,17 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
     for mail in docket.mails:
         visits.doubt_timing(docket, mail, hits[mail[0]].campaign in opened)
         sweeps.doubt_parties(docket, mail)
-    crowds.doubt_crowd(docket)
+    crowd = crowds.gather(docket)
+    crowds.doubt_crowd(docket, crowd)
     if opened:
-        crowds.doubt_rounds(docket)
-        crowds.doubt_thorough(docket, links)
-    crowds.doubt_newcomers(docket)
+        crowds.doubt_rounds(docket, crowd)
+        crowds.doubt_thorough(docket, crowd, links)
+    crowds.doubt_newcomers(docket, crowd)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
         company.doubt_company(docket, mail)
         sweeps.doubt_sweep(docket, mail, links.get(hits[mail[0]].campaign, 0))
-    crowds.doubt_reputation(docket)
+    crowds.doubt_reputation(docket, crowd)
     for mail in several:
         company.doubt_company(docket, mail)
     return [docket.judgement(index) for index in range(len(hits))]

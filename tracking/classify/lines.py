@@ -55,7 +55,7 @@ def _evidence(found: dict[str, Any], number: int) -> Evidence:
     kind = _kind(found.get("kind"))
     if kind == CLICK and (str(link).lower() in ("0", "canary")):
         kind = CANARY
-    headers = _headers(found.get("headers"))
+    marks, agent = _request(found)
     return Evidence(
         id=number,
         at=at if at is not None else float("nan"),
@@ -66,8 +66,8 @@ def _evidence(found: dict[str, Any], number: int) -> Evidence:
         link=0 if kind == CANARY else _number(found, "link"),
         since_sent=None if at is None or sent_at is None else at - sent_at,
         network=facts.network(_address(found.get("ip"))),
-        user_agent=_agent(found, headers)[: facts.LONGEST_AGENT],
-        marks=_marks(found, headers),
+        user_agent=agent,
+        marks=marks,
     )
 
 
@@ -132,28 +132,28 @@ def _address(value: Any) -> str:
 class _Headers:
     """Headers as tracking/facts.py reads them; an empty value: not known."""
 
-    def __init__(self, lines: list[tuple[str, str]]) -> None:
-        self._lines = lines
+    def __init__(self, lines: tuple[tuple[str, str], ...]) -> None:
+        self._values = dict(reversed(lines))
 
     def get(self, name: str, default: str = "") -> str:
-        return next((value for key, value in self._lines if key == name), default)
+        return self._values.get(name, default)
 
     def keys(self) -> list[str]:
-        return [name for name, _ in self._lines]
+        return list(self._values)
 
     def items(self) -> list[tuple[str, str]]:
-        return self._lines
+        return list(self._values.items())
 
 
-def _headers(value: Any) -> _Headers | None:
+def _headers(value: Any) -> tuple[tuple[str, str], ...] | None:
     """Read headers: an object, a list of pairs, or a list of names. None when not given."""
     if value is None:
         return None
     if isinstance(value, dict):
-        return _Headers([_header(name, text) for name, text in value.items() if text is not None])
+        return tuple([_header(name, text) for name, text in value.items() if text is not None])
     if not isinstance(value, list):
         raise BadLine("headers: neither an object nor a list")
-    return _Headers([_listed(entry) for entry in value])
+    return tuple([_listed(entry) for entry in value])
 
 
 def _listed(entry: Any) -> tuple[str, str]:
@@ -166,31 +166,31 @@ def _listed(entry: Any) -> tuple[str, str]:
 
 
 def _header(name: Any, value: Any) -> tuple[str, str]:
+    if isinstance(value, str):
+        return str(name), value
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    return str(name).strip().lower(), "" if value is True else str(value).strip()
+    return str(name), "" if value is True else str(value)
 
 
-def _agent(found: dict[str, Any], headers: _Headers | None) -> str:
-    value = found.get("user_agent")
-    if value is None and headers:
-        value = headers.get("user-agent")
-    return str(value or "")
+# Programs send the same headers each time, so that most lines are looked up here.
+@lru_cache(maxsize=4_096)
+def _read_headers(
+    lines: tuple[tuple[str, str], ...] | None, version: str, method: str
+) -> tuple[Mapping[str, Any], str]:
+    """Return marks as tracking/facts.py makes them, and the agent that stands in the headers."""
+    tidy = [(name.strip().lower(), value.strip()) for name, value in lines or ()]
+    headers = _Headers(tuple(tidy))
+    marks: dict[str, Any] = json.loads(facts.marks(headers, version, method))
+    if lines is None:
+        marks[_NO_HEADERS] = True
+    return marks, headers.get("user-agent")
 
 
-def _marks(found: dict[str, Any], headers: _Headers | None) -> Mapping[str, Any]:
+def _request(found: dict[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Return the marks and the agent of a hit."""
     method = str(found.get("method") or "GET").strip().upper()
     version = str(found.get("http_version") or found.get("protocol") or "").upper()
     old = "1" if version.removeprefix("HTTP/") in ("1", "1.0") else "1.1"
-    marks = _parsed(facts.marks(headers or _Headers([]), old, method))
-    return marks if headers is not None else _unknown(marks)
-
-
-def _unknown(marks: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**marks, _NO_HEADERS: True}
-
-
-@lru_cache(maxsize=4_096)
-def _parsed(marks: str) -> Mapping[str, Any]:
-    parsed: dict[str, Any] = json.loads(marks)
-    return parsed
+    marks, agent = _read_headers(_headers(found.get("headers")), old, method)
+    return marks, str(found.get("user_agent") or agent)[: facts.LONGEST_AGENT]

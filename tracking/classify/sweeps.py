@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from tracking.classify.alone import is_loading
 from tracking.classify.docket import Docket
 from tracking.classify.spans import around, fullest, unevenness
 from tracking.classify.verdicts import WINDOW
@@ -21,7 +20,7 @@ def doubt_parties(docket: Docket, mail: Sequence[int]) -> None:
         index
         for index in mail
         if docket.is_early(index)
-        and not is_loading(docket.hits[index].kind)
+        and not docket.is_picture(index)
         and not docket.is_surely_machine(index)
     ]
     if len(early) < 2:

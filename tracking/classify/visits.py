@@ -10,7 +10,6 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple
 
-from tracking.classify.alone import is_loading
 from tracking.classify.docket import Docket
 from tracking.classify.spans import fullest
 from tracking.classify.verdicts import WINDOW
@@ -37,7 +36,8 @@ class Visit(NamedTuple):
 def visit(docket: Docket, mail: Sequence[int]) -> Visit:
     """Return the followed links among the hits of a mail."""
     hits = docket.hits
-    indices = [index for index in mail if not is_loading(hits[index].kind)]
+    looks = docket.looks
+    indices = [index for index in mail if not looks[index].is_picture]
     return Visit(
         indices, [hits[index].at for index in indices], [hits[index].link for index in indices]
     )
@@ -49,10 +49,9 @@ def doubt_timing(docket: Docket, mail: Sequence[int], has_opens: bool) -> None:
     `has_opens`: whether the campaign has any opens; else it has no picture, and that a mail was not
     opened says nothing.
     """
-    hits = docket.hits
     opened: deque[int] = deque(maxlen=_NEAREST)
     for index in mail:
-        if not is_loading(hits[index].kind):
+        if not docket.is_picture(index):
             _doubt_click(docket, index, opened, has_opens)
             continue
         if not docket.is_machine(index):
