@@ -1,8 +1,8 @@
 """Makes and sends the copies that readers forward to friends, and the pages that they share.
 
-What may be sent to whom, and that nothing is sent twice, is decided in tracking/forwards.py; here
-is what a copy says, and its way to the mail server. Like confirmations, copies take a connection of
-their own and do not wait behind a campaign.
+What may be sent to whom, and that nothing is sent twice, is decided in tracking/forwards.py and
+forward_queue.py; here is what a copy says, and who takes it to the mail server. Like confirmations,
+copies take a connection of their own and do not wait behind a campaign.
 """
 
 import logging
@@ -25,12 +25,12 @@ from newsletter.models import Delivery, Edition
 from newsletter.sending import connection, run
 from newsletter.sending.envelope import wire
 from newsletter.sending.replies import Verdict
-from subscribers import addresses, consent, signing, suppression
+from subscribers import addresses, consent, signing
 from subscribers.addresses import Address
 from subscribers.models import MailingList, Organisation, Subscriber, Subscription
-from tracking import forwards
+from tracking import forward_queue, forwards
 from tracking.forward_models import Forward
-from tracking.forwards import State
+from tracking.forward_queue import State
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ def send_due() -> int:
     What did not leave is tried again; while the server is away nobody's attempts are used up.
     """
     sent, end = 0, time.monotonic() + LONGEST
-    forwards.settle_abandoned()
-    due = forwards.due(AT_ONCE)
+    forward_queue.settle_abandoned()
+    due = forward_queue.due(AT_ONCE)
     if due:
-        suppression.check_key()
+        forward_queue.check_key()
     for forward_id in due:
         if time.monotonic() > end:
             break
@@ -94,21 +94,21 @@ def send_due() -> int:
 
 
 def _send(forward_id: int) -> bool:
-    forward = forwards.find(forward_id)
+    forward = forward_queue.find(forward_id)
     made = _try_to_make(forward) if forward else None
     # Written down before the first byte leaves, so that nobody ever sends it again.
-    if made is None or not forwards.begin(forward_id):
+    if made is None or not forward_queue.begin(forward_id):
         return False
     mail, sender = made
     try:
         [(_, verdict, reply)] = run.send_mails([mail], sender)
     except connection.Unreachable:
-        forwards.put_back(forward_id, is_attempt=False)
+        forward_queue.put_back(forward_id, is_attempt=False)
         raise
     if verdict in _ENDS:
-        forwards.end(forward_id, _ENDS[verdict])
+        forward_queue.end(forward_id, _ENDS[verdict])
     else:
-        forwards.put_back(forward_id)
+        forward_queue.put_back(forward_id)
     if verdict is not Verdict.SENT:
         logger.warning("forward %s was not accepted: %s", forward_id, reply.without_addresses)
     return verdict is Verdict.SENT
@@ -122,7 +122,7 @@ def _try_to_make(forward: Forward) -> tuple[ForwardedMail, str] | None:
     except Exception as error:  # noqa: BLE001  (named in the log)
         # Without the message and the trace, in which the address may stand.
         logger.error("forward %s can't be made: %s", forward.pk, type(error).__name__)
-        forwards.give_up(forward.pk)
+        forward_queue.give_up(forward.pk)
         return None
 
 

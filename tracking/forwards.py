@@ -2,9 +2,7 @@
 
 Promises. A friend gets one copy of a campaign's mail, whoever asks, and one forward a week. Who
 asked for more than the limits is refused before anything is stored, and what is said to them is the
-same whoever the friends are. A copy is handed over at most once: `begin` is written down before the
-first byte leaves, and what has no outcome after it is in doubt and never tried again. When a copy
-has left, its friend's address is gone: a keyed hash stays.
+same whoever the friends are. Copies leave by way of tracking/forward_queue.py.
 
 All limits are counted in PostgreSQL, one form after the other, so they hold for any number of
 processes, and without Redis.
@@ -14,7 +12,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -23,8 +20,9 @@ from django.utils.timezone import now
 
 from subscribers import recording, signing, suppression
 from subscribers.addresses import Address
-from subscribers.models import Subscriber, Suppression, TrackingChoice
+from subscribers.models import Subscriber, TrackingChoice
 from tracking.forward_models import Forward, ForwardRefusal
+from tracking.forward_queue import FORGOTTEN, refused
 
 Kind, State = Forward.Kind, Forward.State
 
@@ -32,10 +30,6 @@ AT_ONCE = 5  # friends in one form
 DAY = timedelta(days=1)  # in which a person, and a network, have so many
 MINUTE = timedelta(minutes=1)  # in which everybody together has so many
 WEEK = timedelta(days=7)  # between two forwards to one friend
-LEASE = timedelta(minutes=10)  # to hand a copy over: above all patience of a conversation
-ATTEMPTS = 8  # then a copy is given up
-BACKOFF = timedelta(minutes=1)  # after the first failure; doubled each time
-OLDEST = timedelta(days=3)  # a copy that could not leave for so long is no news any more
 
 _TURN = 0x666F7277  # names the lock under which forms are counted, one after the other
 
@@ -109,60 +103,6 @@ def share(campaign_id: int, subscriber_id: int) -> Forward:
     return page
 
 
-def due(limit: int) -> list[int]:
-    """Return the ids of copies that may leave now, those that wait longest first."""
-    waiting = Forward.objects.filter(state=State.ASKED, due_at__lte=now()).order_by("due_at", "id")
-    return list(waiting.values_list("id", flat=True)[:limit])
-
-
-def find(forward_id: int) -> Forward | None:
-    """Return a copy that waits; None when it was sent, or may not be sent any more."""
-    forward = Forward.objects.filter(pk=forward_id, state=State.ASKED).first()
-    if forward is None:
-        return None
-    digest = bytes(forward.email_hash or b"")
-    if _refused([digest]) or forward.asked_at < now() - OLDEST:
-        _end(forward_id, State.ASKED, State.SKIPPED)
-        return None
-    return forward
-
-
-def begin(forward_id: int) -> bool:
-    """Say that a copy is about to be handed over. False: somebody else has it, or it is gone."""
-    waiting = Forward.objects.filter(pk=forward_id, state=State.ASKED)
-    return bool(waiting.update(state=State.SENDING, due_at=now() + LEASE))
-
-
-def end(forward_id: int, state: Forward.State) -> None:
-    """Write down what became of a copy that `begin` took, and forget its friend."""
-    _end(forward_id, State.SENDING, state)
-
-
-def give_up(forward_id: int) -> None:
-    """Write down that a copy can't be made, and forget its friend."""
-    _end(forward_id, State.ASKED, State.FAILED)
-
-
-def put_back(forward_id: int, *, is_attempt: bool = True) -> None:
-    """Let a copy that `begin` took, and that surely did not leave, be tried again later."""
-    with transaction.atomic():
-        forward = (
-            Forward.objects.select_for_update().filter(pk=forward_id, state=State.SENDING).first()
-        )
-        if forward is None:
-            return
-        if not forward.address:  # its owner was erased meanwhile
-            _end(forward_id, State.SENDING, State.SKIPPED)
-            return
-        forward.attempts += is_attempt
-        if forward.attempts >= ATTEMPTS:
-            _end(forward_id, State.SENDING, State.FAILED)
-            return
-        wait = BACKOFF * 2 ** (forward.attempts - 1) if is_attempt else timedelta()
-        forward.state, forward.due_at = State.ASKED, now() + wait
-        forward.save(update_fields=["state", "due_at", "attempts"])
-
-
 def refuse(forward_id: int) -> bool:
     """Send the friend of this copy no forwards any more. False when the copy is not known."""
     digest = (
@@ -201,13 +141,6 @@ def child(forward: Forward, friend: str = "") -> int:
     return common.values_list("id", flat=True).first() or 0
 
 
-def settle_abandoned() -> None:
-    """Say of copies whose sender died while handing them over that nobody knows."""
-    Forward.objects.filter(state=State.SENDING, due_at__lt=now()).update(
-        state=State.IN_DOUBT, **_FORGOTTEN
-    )
-
-
 def tidy() -> None:
     """Forget what limits don't need any more.
 
@@ -226,7 +159,7 @@ def tidy() -> None:
 def erase_subscriber(subscriber_id: int) -> None:
     """Forget whose forwards these were; what has not left yet never does."""
     mine = Forward.objects.filter(subscriber_id=subscriber_id)
-    mine.filter(state=State.ASKED).update(state=State.SKIPPED, **_FORGOTTEN)
+    mine.filter(state=State.ASKED).update(state=State.SKIPPED, **FORGOTTEN)
     # One that is on the wire at this moment has its end to come, and is not tried again.
     mine.update(subscriber_id=0, address="", sender_name="", note="", network=None)
 
@@ -245,7 +178,6 @@ def read_source(token: str) -> tuple[int, dict[str, int]]:
     return campaign_id, {"forward": child_id}
 
 
-_FORGOTTEN: dict[str, Any] = {"due_at": None, "address": "", "sender_name": "", "note": ""}
 _OVER = [State.SENT, State.FAILED, State.SKIPPED, State.IN_DOUBT, State.MADE]
 
 
@@ -289,19 +221,8 @@ def _closed(campaign_id: int, digests: Iterable[bytes]) -> set[bytes]:
     recent = counted.filter(
         Q(campaign_id=campaign_id) | Q(asked_at__gt=now() - WEEK) | Q(state=State.FAILED)
     )
-    return _refused(wanted) | {
+    return refused(wanted) | {
         bytes(digest) for digest in recent.values_list("email_hash", flat=True) if digest
-    }
-
-
-def _refused(digests: list[bytes]) -> set[bytes]:
-    """Return those who want no mail at all, or no forwards."""
-    return {
-        bytes(digest)
-        for table in (Suppression, ForwardRefusal)
-        for digest in table.objects.filter(email_hash__in=digests).values_list(
-            "email_hash", flat=True
-        )
     }
 
 
@@ -320,10 +241,6 @@ def _copy(wish: Wish, digest: bytes, friend: Address, owner: Subscriber, *, skip
         forward.address, forward.sender_name = friend.email, wish.sender_name
         forward.note = wish.note
     return forward
-
-
-def _end(forward_id: int, before: Forward.State, after: Forward.State) -> None:
-    Forward.objects.filter(pk=forward_id, state=before).update(state=after, **_FORGOTTEN)
 
 
 def _make_common(campaign_id: int) -> None:

@@ -24,7 +24,7 @@ from subscribers.models import (
 )
 from tests.factories import make_campaign, make_list, make_subscriber, make_subscription
 from tests.sending.sink import Sink
-from tracking import forwards, tokens
+from tracking import forward_queue, forwards, tokens
 from tracking.models import Forward, ForwardRefusal
 
 pytestmark = pytest.mark.django_db
@@ -579,7 +579,7 @@ def test_a_sender_that_dies_before_it_begins_is_followed_by_another(
 ):
     post(browser, campaign, ada)
     with monkeypatch.context() as crash:
-        crash.setattr(forwards, "begin", lambda forward_id: (_ for _ in ()).throw(SystemExit))
+        crash.setattr(forward_queue, "begin", lambda forward_id: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
             forwarding.send_due()
 
@@ -594,7 +594,7 @@ def test_a_sender_that_dies_while_it_hands_over_leaves_a_copy_in_doubt(
     """The worst moment: the server has it, and nobody wrote that down."""
     post(browser, campaign, ada)
     with monkeypatch.context() as crash:
-        crash.setattr(forwards, "end", lambda *what: (_ for _ in ()).throw(SystemExit))
+        crash.setattr(forward_queue, "end", lambda *what: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
             forwarding.send_due()
     again = forwarding.send_due()
@@ -745,3 +745,16 @@ def test_a_list_that_wants_less_recorded_decides_for_who_has_not_chosen(
     forwarding.send_due()
 
     assert "/o/" not in read(sink.mails[0])[2]
+
+
+def test_nothing_leaves_when_who_wants_none_would_not_be_recognised(
+    browser, sink, campaign, ada, settings
+):
+    ForwardRefusal.objects.create(email_hash=b"x" * 16, key_id=suppression.key_id())
+    post(browser, campaign, ada)
+    settings.SUPPRESSION_KEY = "another"
+
+    with pytest.raises(suppression.WrongKey):
+        forwarding.send_due()
+
+    assert sink.mails == []
