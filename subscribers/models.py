@@ -84,7 +84,7 @@ class Subscriber(models.Model):
         max_length=10,
         choices=TrackingChoice,
         blank=True,
-        help_text="Empty: the installation's default (TRACKING_DEFAULT).",
+        help_text="Empty: what their lists say, or else the installation (TRACKING_DEFAULT).",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -24,4 +24,19 @@ class Migration(migrations.Migration):
                 verbose_name="reading is",
             ),
         ),
+        migrations.AlterField(
+            model_name="subscriber",
+            name="tracking",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("off", "Nothing"),
+                    ("aggregate", "Counted without a name"),
+                    ("individual", "Recorded for this person"),
+                ],
+                help_text="Empty: what their lists say, or else the installation (TRACKING_DEFAULT).",
+                max_length=10,
+                verbose_name="reading is",
+            ),
+        ),
     ]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from subscribers import consent, recording
-from subscribers.models import TrackingChoice
+from subscribers import consent, recording, tokens
+from subscribers.models import MailingList, TrackingChoice
 from tests.factories import make_list, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +73,27 @@ def test_something_is_recorded_where_the_installation_or_a_list_says_so(
     make_list(tracking=of_list)
 
     assert recording.is_anywhere() == expected
+
+
+@pytest.mark.parametrize(("of_list", "asks"), [(OFF, True), ("", False), (INDIVIDUAL, False)])
+def test_the_sign_up_page_asks_where_the_list_names_nobody_by_itself(
+    settings, client, of_list, asks
+):
+    settings.TRACKING_DEFAULT = INDIVIDUAL
+    mailing_list = make_list(tracking=of_list, visibility=MailingList.Visibility.PUBLIC)
+
+    page = client.get(f"/join/{mailing_list.slug}").content.decode()
+
+    assert ('name="tracking"' in page) == asks
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [([OFF], "At present: nothing"), ([OFF, INDIVIDUAL], "At present: as each list does")],
+)
+def test_the_preference_page_says_what_holds_without_a_choice(client, choices, says):
+    person = make_subscriber(lists=[make_list(tracking=choice) for choice in choices])
+
+    page = client.get(f"/p/{tokens.sign_preferences(person.pk)}").content.decode()
+
+    assert says in page
