@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection as django_connection
 from psycopg import errors
 from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,12 @@ class Statement:
         if db not in self._known:
             await db.execute(f"PREPARE {self._name} AS {self._text}")
             self._known.add(db)
-        result = await _ask(db.pgconn, self._name.encode(), values)
+        try:
+            result = await _ask(db.pgconn, self._name.encode(), values)
+        finally:
+            if db.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                # Whoever waited was stopped: the answer would be taken for the next statement's.
+                await db.close()
         transformer = Transformer(db)
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)

@@ -1,0 +1,123 @@
+"""A claim while others hold, end or write about the same batch; and one that is broken off."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from newsletter import erase
+from newsletter.models import Batch, Campaign, Handover
+from newsletter.sending import batches, recording
+from newsletter.sending.database import Database, Statement
+from newsletter.sending.recording import Claim, Record
+from tests.sending.conftest import aside, numbers
+from tests.sending.several import wait_until
+
+
+def with_database(work: Callable[[Database], Any]) -> Any:
+    """Do something with a connection as claims have it."""
+
+    async def main() -> Any:
+        db = Database().another(batches.BY_KEY)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return asyncio.run(main())
+
+
+def claim(campaign: Campaign, run: int = 1) -> Claim | None:
+    return with_database(lambda db: db.do(lambda each: batches.claim(each, campaign.pk, run=run)))
+
+
+def end(held: Claim, *sent: int) -> None:
+    """Store who was sent to, and let go of a batch."""
+    record = Record(sent=list(sent), sent_at=[1_790_000_000.0] * len(sent))
+    with_database(lambda db: db.do(lambda each: recording.close(each, held, record, delay=0)))
+
+
+@pytest.fixture
+def late_claim(monkeypatch) -> Callable[[Campaign], "Future[Claim | None]"]:
+    """Begin a claim that has taken its snapshot, and looks for a batch two seconds later."""
+    text = batches._TAKE_WAITING._text
+    pause = "FROM (SELECT pg_sleep(2) OFFSET 0) pause, newsletter_batch b
+"
+    late = text.replace("FROM newsletter_batch b
+", pause)
+    assert late != text
+    threads = ThreadPoolExecutor(1)
+
+    def begin(campaign: Campaign) -> "Future[Claim | None]":
+        with monkeypatch.context() as patch:
+            patch.setattr(batches, "_TAKE_WAITING", Statement(late))
+            future = threads.submit(claim, campaign, 2)
+            wait_until(_sleeps)
+        return future
+
+    yield begin
+    threads.shutdown()
+
+
+def _sleeps() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_late_claim_takes_a_batch_as_it_is_now(started, late_claim):
+    """Somebody was erased, and another run has held it, since the claim took its snapshot."""
+    campaign = started(3)
+    gone, *others = Batch.objects.get().subscriber_ids
+
+    late = late_claim(campaign)
+    erase.erase_subscriber(gone)
+    Batch.objects.update(fence=7, attempts=3)
+
+    assert late.result() == Claim(Batch.objects.get().pk, 8)
+    batch = Batch.objects.get()
+    assert (batch.state, batch.fence, batch.run, batch.attempts) == ("claimed", 8, 2, 4)
+    assert batch.subscriber_ids == [0, *others]
+    assert numbers(campaign) == {"skipped": 1, "pending": 2}
+    assert list(Handover.objects.values_list("fence", "turn")) == [(8, Handover.WITNESS)]
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["held", "done"])
+def test_a_late_claim_leaves_what_was_claimed_meanwhile(started, late_claim, is_done):
+    campaign = started(3)
+    everybody = Batch.objects.get().subscriber_ids
+
+    late = late_claim(campaign)
+    held = aside(lambda: claim(campaign))
+    if is_done:
+        aside(lambda: end(held, *everybody))
+
+    assert late.result() is None
+    batch = Batch.objects.get()
+    assert (batch.state, batch.fence) == ("done" if is_done else "claimed", 1)
+
+
+def test_a_batch_is_not_claimed_while_the_journal_writes_about_it(started):
+    """So a row of the one who held it is seen by those who claim it, or is refused."""
+    campaign = started(3)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM newsletter_batch FOR KEY SHARE")
+        assert aside(lambda: claim(campaign)) is None
+
+    assert aside(lambda: claim(campaign)) is not None
+
+
+def test_who_is_stopped_in_the_middle_of_a_statement_takes_no_other_s_answer(transactional_db):
+    sleeps, answers = Statement("SELECT pg_sleep($1::float8)"), Statement("SELECT $1::int")
+
+    async def work(db: Database) -> Any:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await db.do(lambda each: sleeps.run(each, b"1"))
+        return await db.do(lambda each: answers.run(each, b"7"))
+
+    assert aside(lambda: with_database(work)) == [(7,)]
