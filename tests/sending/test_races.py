@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from newsletter import campaigns, outcomes
-from newsletter.models import Batch, Campaign, Handover
+from newsletter.models import Batch, Campaign, Delivery, Handover
 from newsletter.sending import batches, recording, run
 from newsletter.sending.database import Database
 from newsletter.sending.prepared import Prepared
@@ -218,3 +218,32 @@ def test_a_worker_that_slept_in_a_transaction_goes_on(transactional_db, settings
 
     assert asyncio.run(main()) == "done"
     assert len(tries) == 2
+
+
+def test_who_is_settled_while_they_are_sent_to_again_is_in_nobody_s_way(started):
+    """Both take the batch first, and the outcome second: in turns they would wait for ever."""
+    campaign = started(1)
+    batch = Batch.objects.get()
+    [person] = batch.subscriber_ids
+    settled = []
+    with transaction.atomic():
+        Delivery.objects.create(
+            campaign=campaign, subscriber_id=person, status="in_doubt", at=timezone.now()
+        )
+        Batch.objects.update(in_doubt=1)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(outcomes._LOCK, {"campaign": campaign.pk})
+        reading = beside(lambda: settled.append(outcomes.settle(campaign.pk, [person], "sent")))
+        wait_until(_somebody_waits)
+        assert outcomes.resend_in_doubt(campaign.pk) == 1
+    reading.join(10)
+
+    assert settled == [0]
+    assert numbers(campaign) == {"pending": 1}
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
