@@ -44,10 +44,8 @@ def end(held: Claim, *sent: int) -> None:
 def late_claim(monkeypatch) -> Callable[[Campaign], "Future[Claim | None]"]:
     """Begin a claim that has taken its snapshot, and looks for a batch two seconds later."""
     text = batches._TAKE_WAITING._text
-    pause = "FROM (SELECT pg_sleep(2) OFFSET 0) pause, newsletter_batch b
-"
-    late = text.replace("FROM newsletter_batch b
-", pause)
+    pause = "FROM (SELECT pg_sleep(2) OFFSET 0) pause, newsletter_batch b\n"
+    late = text.replace("FROM newsletter_batch b\n", pause)
     assert late != text
     threads = ThreadPoolExecutor(1)
 
