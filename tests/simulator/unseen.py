@@ -88,5 +88,46 @@ def second_opinion(trace: Trace, mails: list[Mail]) -> None:
         people.read(trace, mail, people.some_reader(random), "desktop")
 
 
+def sampling_gateway(trace: Trace, mails: list[Mail]) -> None:
+    """Open each mail as a browser does, and follow some of its links at a reader's pace."""
+    random = trace.random
+    network, client = home(random), clients.chrome(random, "mac")
+    for mail in mails:
+        at = mail.sent_at + random.uniform(60, 300)
+        trace.add(SCANNER, "sampling gateway", mail, at, address(random, network), client)
+        for link in [link for link in mail.links if random.random() < 0.4]:
+            at += random.uniform(3, 15)
+            trace.add(SCANNER, "sampling gateway", mail, at, address(random, network), client, link)
+        people.read(trace, mail, people.some_reader(random), "desktop")
+
+
+def impatient(trace: Trace, mails: list[Mail]) -> None:
+    """Ask for one link again and again within seconds, from one address."""
+    random = trace.random
+    client = clients.chrome(random, "linux")
+    for mail in mails:
+        at, ip = mail.sent_at + random.uniform(30, 20_000), address(random)
+        link = random.choice(mail.links)
+        for _ in range(random.randint(4, 8)):
+            trace.add(SCANNER, "impatient", mail, at, ip, client, link)
+            at += random.uniform(0.5, 4)
+        people.read(trace, mail, people.some_reader(random), "desktop")
+
+
+def public_archive(trace: Trace, mails: list[Mail]) -> None:
+    """Find a mail's copy on the web days later: all links, from many addresses, over an hour."""
+    random = trace.random
+    client = clients.chrome(random, "windows", 140)
+    for name in [name for name in client.page if name.startswith("sec-")]:
+        del client.page[name]
+    for mail in mails[:5]:
+        start = mail.sent_at + random.uniform(1, 9) * 86_400
+        for link in mail.links:
+            at = start + random.uniform(0, 3_600)
+            trace.add(SCANNER, "public archive", mail, at, address(random), client, link)
+        people.read(trace, mail, people.some_reader(random), "desktop")
+
+
 FIRST = {night_rescan: (1, 5, 60), three_looks: (1, 5, 40), telephone_guard: (1, 5, 40)}
 SECOND = {archive_robot: (1, 5, 40), hired_homes: (1, 5, 40), second_opinion: (1, 5, 40)}
+THIRD = {sampling_gateway: (1, 5, 40), impatient: (1, 5, 40), public_archive: (1, 5, 40)}

@@ -34,7 +34,7 @@ class Bulk:
         self._complain = complain
         self._ids = SpooledTemporaryFile(_SPOOL, "w+", encoding="utf-8")  # noqa: SIM115
         self._verdicts = array("B")  # for each hit, in the order of the file
-        self._reasons = array("H")
+        self._reasons = array("I")
         self._codes: dict[str, int] = {}
         self._runs: list[IO[bytes]] = []
 

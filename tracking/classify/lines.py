@@ -40,7 +40,7 @@ def read_line(text: str | bytes, number: int) -> tuple[Any, Evidence]:
     """
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadLine(f"not JSON: {error}") from None
     if not isinstance(found, dict):
         raise BadLine("not a JSON object")
@@ -118,7 +118,11 @@ def _number(found: dict[str, Any], field: str) -> int:
 def _named(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
-    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest()) if text else 0
+    return (
+        int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=7).digest())
+        if text
+        else 0
+    )
 
 
 def _address(value: Any) -> str:
