@@ -109,6 +109,12 @@ class Process:
     def log(self) -> str:
         return Path(self._log.name).read_text()
 
+    def processes(self) -> list[Path]:
+        """Return the folders in /proc of it and its workers."""
+        first = Path(f"/proc/{self._process.pid}")
+        children = (first / f"task/{first.name}/children").read_text().split()
+        return [first, *(first.parent / child for child in children)]
+
     def kill(self) -> None:
         """Kill it and its workers, as a power cut does."""
         if self._process.poll() is None:

@@ -1,6 +1,7 @@
 """A real edge: the reader always gets the picture or the page, and what was answered is stored."""
 
 import json
+import os
 import re
 import threading
 import time
@@ -190,6 +191,18 @@ def its_health_is_told(edge):
 
 def robots_are_told_to_stay_away(edge):
     assert b"Disallow: /" in edge.get("/robots.txt").body
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux has this policy alone")
+def test_threads_of_an_edge_do_not_push_each_other_off_their_core(start_edge):
+    edge = start_edge()
+
+    threads = {
+        int(task.name) for process in edge.processes() for task in process.glob("task/[0-9]*")
+    }
+
+    assert len(threads) > 3
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
 
 
 def test_without_trusted_proxies_the_client_is_who_connects(start_edge, events, settings):
