@@ -22,7 +22,7 @@ from tracking.packs import NULL, BadPack, unescape
 # One look into the key for each, whatever the planner thinks of so many; and one text as answer,
 # because rows would cost more to take apart here than to find.
 _READ_HANDOVERS = """
-SELECT string_agg(coalesce(extract(epoch FROM sent.at)::float8::text, ''), ' ' ORDER BY number)
+SELECT string_agg(coalesce(date_part('epoch', sent.at)::text, ''), ' ' ORDER BY number)
 FROM unnest(%s::bigint[], %s::bigint[]) WITH ORDINALITY asked (campaign_id, subscriber_id, number)
 LEFT JOIN LATERAL (
     SELECT at FROM tracking_handover known
@@ -80,7 +80,8 @@ def _handovers(cursor: CursorWrapper, fields: list[_Fields]) -> dict[tuple[str, 
     if not copies:
         return {}
     campaigns, subscribers = zip(*copies, strict=True)
-    cursor.execute(_READ_HANDOVERS, [list(campaigns), list(subscribers)])
+    # As text, which psycopg takes as it is: each is a number already.
+    cursor.execute(_READ_HANDOVERS, [f"{{{','.join(each)}}}" for each in (campaigns, subscribers)])
     moments = cursor.fetchone()[0].split(" ")
     return {copy: float(moment) for copy, moment in zip(copies, moments, strict=True) if moment}
 

@@ -36,9 +36,9 @@ _JUDGING = 0x6272_6F64  # an advisory lock: one judges at a time, on all machine
 
 # Hits of people who have been erased have nothing left to be judged by.
 _READ = """
-SELECT event.id, event.occurred_at, extract(epoch FROM occurred_at)::float8, kind,
+SELECT event.id, event.occurred_at, date_part('epoch', occurred_at), kind,
        event.campaign_id, event.subscriber_id, forward_id, link_id, since_sent,
-       extract(epoch FROM occurred_at - handover.at)::real, coalesce(host(network), ''),
+       date_part('epoch', occurred_at - handover.at)::real, coalesce(host(network), ''),
        user_agent, marks::text, verdict, reason
 FROM tracking_event event LEFT JOIN tracking_handover handover
     ON since_sent IS NULL AND forward_id = 0 AND event.subscriber_id > 0

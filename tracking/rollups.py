@@ -35,6 +35,8 @@ _STAGING = f"""
 -- Compiling a statement takes longer than running it; and a large batch shall not go to the disk.
 SET LOCAL jit = off;
 SET LOCAL work_mem = '64MB';
+-- Nothing here comes sorted, which the planner can't know.
+SET LOCAL enable_mergejoin = off;
 CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
     kind smallint NOT NULL,
     campaign_id bigint NOT NULL,
@@ -94,10 +96,10 @@ WITH hits AS (
            count(*) FILTER (WHERE class = 2) AS clicks,
            count(*) FILTER (WHERE class = 3) AS machine_opens,
            count(*) FILTER (WHERE class = 4) AS machine_clicks,
-           to_timestamp(min(at) FILTER (WHERE class = 1) / 1000::float8) AS first_open_at,
-           to_timestamp(max(at) FILTER (WHERE class = 1) / 1000::float8) AS last_open_at,
-           to_timestamp(min(at) FILTER (WHERE class = 2) / 1000::float8) AS first_click_at,
-           to_timestamp(max(at) FILTER (WHERE class = 2) / 1000::float8) AS last_click_at,
+           min(at) FILTER (WHERE class = 1) AS first_open,
+           max(at) FILTER (WHERE class = 1) AS last_open,
+           min(at) FILTER (WHERE class = 2) AS first_click,
+           max(at) FILTER (WHERE class = 2) AS last_click,
            coalesce(bit_or({BIT}) FILTER (WHERE forward_id = 0), 0) AS seen
     FROM tracking_staging WHERE subscriber_id <> 0
     GROUP BY campaign_id, subscriber_id
@@ -105,8 +107,12 @@ WITH hits AS (
     INSERT INTO tracking_reader AS reader
         (campaign_id, subscriber_id, opens, clicks, machine_opens, machine_clicks,
          first_open_at, last_open_at, first_click_at, last_click_at, seen, gained)
+    SELECT campaign_id, subscriber_id, opens, clicks, machine_opens, machine_clicks,
+           to_timestamp(first_open / 1000::float8), to_timestamp(last_open / 1000::float8),
+           to_timestamp(first_click / 1000::float8), to_timestamp(last_click / 1000::float8),
+           seen, seen
     -- In the order of the index, neighbours meet on the same pages.
-    SELECT *, seen FROM hits ORDER BY campaign_id, subscriber_id
+    FROM hits ORDER BY campaign_id, subscriber_id
     ON CONFLICT (campaign_id, subscriber_id) DO UPDATE SET
         opens = reader.opens + EXCLUDED.opens,
         clicks = reader.clicks + EXCLUDED.clicks,
@@ -120,42 +126,37 @@ WITH hits AS (
         gained = EXCLUDED.seen & ~reader.seen
     RETURNING campaign_id, subscriber_id, opens, clicks, first_open_at, first_click_at, seen, gained
 ), firsts AS (
-    SELECT campaign_id, subscriber_id, hits.first_open_at, hits.first_click_at,
-           hits.first_open_at = stored.first_open_at AS is_first_open,
-           hits.first_click_at = stored.first_click_at AS is_first_click,
+    SELECT campaign_id, subscriber_id, first_open / 300000 AS open_slot,
+           first_click / 300000 AS click_slot,
+           to_timestamp(first_open / 1000::float8) = stored.first_open_at AS is_first_open,
+           to_timestamp(first_click / 1000::float8) = stored.first_click_at AS is_first_click,
            stored.opens > hits.opens AS had_opened,
            stored.clicks > hits.clicks AS had_clicked
     FROM hits JOIN stored USING (campaign_id, subscriber_id)
     WHERE hits.opens + hits.clicks > 0
 ), moves AS (
-    SELECT campaign_id, first_open_at AS at, 1 AS opens, 0 AS clicks
-    FROM firsts WHERE is_first_open
+    SELECT campaign_id, open_slot AS slot, count(*) AS opens, 0 AS clicks
+    FROM firsts WHERE is_first_open GROUP BY 1, 2
     UNION ALL
-    SELECT campaign_id, former.first_open_at, -1, 0
+    SELECT campaign_id, click_slot, 0, count(*) FROM firsts WHERE is_first_click GROUP BY 1, 2
+    UNION ALL
+    SELECT campaign_id, floor(extract(epoch FROM former.first_open_at) / 300)::bigint, -1, 0
     FROM firsts JOIN tracking_reader former USING (campaign_id, subscriber_id)
     WHERE is_first_open AND had_opened
     UNION ALL
-    SELECT campaign_id, first_click_at, 0, 1 FROM firsts WHERE is_first_click
-    UNION ALL
-    SELECT campaign_id, former.first_click_at, 0, -1
+    SELECT campaign_id, floor(extract(epoch FROM former.first_click_at) / 300)::bigint, 0, -1
     FROM firsts JOIN tracking_reader former USING (campaign_id, subscriber_id)
     WHERE is_first_click AND had_clicked
 ), slots AS (
-    SELECT campaign_id, slot, sum(opens) AS opens, sum(clicks) AS clicks,
-           sum(unique_opens) AS unique_opens, sum(unique_clicks) AS unique_clicks,
-           sum(machine_opens) AS machine_opens, sum(machine_clicks) AS machine_clicks
-    FROM (
-        SELECT campaign_id, at / 300000 AS slot,
-               count(*) FILTER (WHERE class = 1) AS opens,
-               count(*) FILTER (WHERE class = 2) AS clicks,
-               0 AS unique_opens, 0 AS unique_clicks,
-               count(*) FILTER (WHERE class = 3) AS machine_opens,
-               count(*) FILTER (WHERE class = 4) AS machine_clicks
-        FROM tracking_staging WHERE class > 0 GROUP BY 1, 2
-        UNION ALL
-        SELECT campaign_id, floor(extract(epoch FROM at) / 300)::bigint, 0, 0, opens, clicks, 0, 0
-        FROM moves
-    ) parts GROUP BY campaign_id, slot
+    SELECT campaign_id, at / 300000 AS slot,
+           count(*) FILTER (WHERE class = 1) AS opens,
+           count(*) FILTER (WHERE class = 2) AS clicks,
+           0 AS unique_opens, 0 AS unique_clicks,
+           count(*) FILTER (WHERE class = 3) AS machine_opens,
+           count(*) FILTER (WHERE class = 4) AS machine_clicks
+    FROM tracking_staging WHERE class > 0 GROUP BY 1, 2
+    UNION ALL
+    SELECT campaign_id, slot, 0, 0, opens, clicks, 0, 0 FROM moves
 ), gains AS (
     SELECT campaign_id, seen & ~gained AS had, gained, count(*) AS people
     FROM stored WHERE gained <> 0 GROUP BY 1, 2, 3
