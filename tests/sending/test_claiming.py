@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
 from newsletter import erase
 from newsletter.models import Batch, Campaign, Handover
-from newsletter.sending import batches, recording
-from newsletter.sending.database import Database, Statement
+from newsletter.sending import batches, members, recording
+from newsletter.sending.database import Connection, Database, Statement
 from newsletter.sending.recording import Claim, Record
-from tests.sending.conftest import aside, numbers
+from tests.sending.conftest import aside, numbers, send
 from tests.sending.several import wait_until
 
 
@@ -119,3 +121,68 @@ def test_who_is_stopped_in_the_middle_of_a_statement_takes_no_other_s_answer(tra
         return await db.do(lambda each: answers.run(each, b"7"))
 
     assert aside(lambda: with_database(work)) == [(7,)]
+
+
+# --- connections that break ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [batches._TAKE_WAITING, members._PEOPLE, recording._PLAINLY],
+    ids=["claim", "people", "record"],
+)
+def test_an_answer_that_is_lost_behind_its_commit_costs_nobody_a_mail(
+    sink, started, monkeypatch, statement
+):
+    """Each statement is said again, on a new connection, though it was done."""
+    campaign = started(35)
+    ask, lost = Statement.run, []
+
+    async def ask_and_lose(self, db, *values):
+        rows = await ask(self, db, *values)
+        if self is statement and len(lost) < 3:
+            lost.append(rows)
+            await db.close()
+            raise psycopg.OperationalError("the connection broke")
+        return rows
+
+    monkeypatch.setattr(Statement, "run", ask_and_lose)
+
+    send(campaign)
+
+    assert len(lost) == 3
+    assert numbers(campaign) == {"sent": 35}
+    assert len(sink.mails) == 35
+    assert sink.doubled == []
+    # No batch was taken twice, and none was left to a lease.
+    assert set(Batch.objects.values_list("state", "fence")) == {("done", 1)}
+    assert not Handover.objects.exists()
+
+
+def test_a_statement_is_known_after_a_rollback_and_on_a_new_connection(transactional_db):
+    statement = Statement("SELECT pg_backend_pid(), $1::int")
+
+    async def work(db: Database) -> list[int]:
+        async def undone(each: Connection) -> int:
+            with suppress(ZeroDivisionError):
+                async with each.transaction():
+                    [(process, _)] = await statement.run(each, b"1")
+                    raise ZeroDivisionError
+            return process
+
+        async def ask(each: Connection) -> int:
+            [(process, _)] = await statement.run(each, b"2")
+            return process
+
+        async def end(each: Connection) -> int:
+            if not ended:
+                ended.append(True)
+                await each.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            return await ask(each)
+
+        ended: list[bool] = []
+        return [await db.do(one) for one in (undone, ask, end, ask)]
+
+    first, same, new, kept = aside(lambda: with_database(work))
+
+    assert first == same != new == kept
