@@ -34,8 +34,8 @@ def _spare_switches() -> None:
     """Let no thread of the server push another off its core just by waking it up.
 
     One of its threads reads requests and another answers them; otherwise they take turns with every
-    single request, which was seen to cost a tenth to a third of its processor time. Inherited by what this
-    process becomes and starts.
+    single request, which was seen to cost a tenth to a third of its processor time. Inherited by
+    what this process becomes and starts.
     """
     # Only Linux knows this policy, and some containers forbid to choose one.
     if hasattr(os, "SCHED_BATCH"):
