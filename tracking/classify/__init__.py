@@ -9,8 +9,13 @@ explains every signal and what cannot be known.
     agents      what a user agent says of itself
     networks    whose network an address lies in
     alone       what one hit says by itself
-    together    what hits say of each other
-    judging     which of it all is believed
+    visits      what hits on one mail say of each other: too early, too many at once
+    sweeps      who follows all links, one after the other
+    company     who is near to a machine
+    crowds      what hits on many people's mail say of each other
+    docket      the points that speak against and for each hit
+    judging     the order of it all
+    lines bulk  hits in files, for manage.py classify_hits
 """
 
 from tracking.classify.judging import judge

@@ -92,6 +92,21 @@ def _is_all(seen: set[int], links: int) -> bool:
     return len(seen) >= max(links, 2)
 
 
+def doubt_early_birds(docket: Docket, crowds: Crowds) -> None:
+    """Doubt a program in one place that is there right after each hand-over, and hardly later.
+
+    Of people one in ten comes within minutes, and then for themselves alone.
+    """
+    for clicks in crowds.programs_there.values():
+        early = [index for index in clicks if docket.is_soon(index)]
+        if len(early) < max(_SEVERAL, 0.9 * len(clicks)):
+            continue
+        people = len({_person(docket, index) for index in early})
+        if people >= _SEVERAL:
+            for index in early:
+                docket.doubt(index, 3.0 if people >= 2 * _SEVERAL else 2.0, "crowd:early")
+
+
 def doubt_newcomers(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program, wherever it is, that is hardly ever seen but right after hand-overs."""
     for clicks in crowds.programs.values():

@@ -77,6 +77,11 @@ class Docket:
         since = self.hits[index].since_sent
         return since is not None and since < WINDOW
 
+    def is_soon(self, index: int) -> bool:
+        """Return whether slow scanners may be at work still; False when it is not known."""
+        since = self.hits[index].since_sent
+        return since is not None and since < 2 * WINDOW
+
     def judgement(self, index: int) -> Judgement:
         """Return what hit `index` is taken for, and the strongest reason."""
         look = self.looks[index]

@@ -42,6 +42,7 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
         crowds.doubt_rounds(docket, crowd)
         crowds.doubt_thorough(docket, crowd, links)
     crowds.doubt_newcomers(docket, crowd)
+    crowds.doubt_early_birds(docket, crowd)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
         company.doubt_company(docket, mail)

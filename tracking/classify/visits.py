@@ -22,6 +22,7 @@ _TABS = 0.15  # seconds; nobody hits two links within less
 _FIRST = 60  # seconds
 _TOO_EARLY = ((0, 3.0), (3, 2.5), (10, 1.5), (_FIRST, 0.75))
 _NEAREST = 20  # opens of a mail that are remembered, so that a flood costs no more
+_REPEATS = 3  # times
 _ECHO = 15  # seconds
 
 
@@ -110,6 +111,7 @@ def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
     for party in _parties(docket, indices):
         if len(party) > 1:
             _doubt_links(docket, visit(docket, party), links)
+            _doubt_repeats(docket, visit(docket, party))
     _doubt_programs(docket, indices, times)
 
 
@@ -145,6 +147,19 @@ def _doubt_links(docket: Docket, party: Visit, links: int) -> None:
             points = 2.0 if _pause(times, followed, place) < _TABS else 0.75
             docket.doubt(index, points + (0.5 if count >= links else 0.0), "burst:two-links-2s")
         docket.doubt(index, _points_in_ten(in_ten[place], links), "burst:links-10s")
+
+
+def _doubt_repeats(docket: Docket, party: Visit) -> None:
+    """Doubt who follows one link again and again; a slow page is clicked two or three times."""
+    repeated: defaultdict[int, list[int]] = defaultdict(list)
+    for place, link in enumerate(party.links):
+        repeated[link].append(place)
+    for link, places in repeated.items():
+        if link and len(places) > _REPEATS:
+            counts = fullest([party.times[place] for place in places], places, 20.0)
+            for place, count in zip(places, counts, strict=True):
+                if count > _REPEATS:
+                    docket.doubt(party.indices[place], 3.5, "burst:same-link")
 
 
 def _points_in_ten(followed: int, links: int) -> float:
