@@ -79,6 +79,7 @@ class LinkReport:
     clicks: int  # requests
     unique_clicks: int  # people
     machine_clicks: int = 0  # requests
+    unique_machine_clicks: int = 0  # people in whose mail a machine followed it
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,16 @@ def _links(campaign_id: int) -> list[LinkReport]:
     links = []
     for link_id, url in Link.objects.filter(campaign_id=campaign_id).values_list("id", "url"):
         row = clicks.get(link_id, nothing)
-        links.append(LinkReport(link_id, url, row.clicks, row.unique_clicks, row.machine_clicks))
+        links.append(
+            LinkReport(
+                link_id=link_id,
+                url=url,
+                clicks=row.clicks,
+                unique_clicks=row.unique_clicks,
+                machine_clicks=row.machine_clicks,
+                unique_machine_clicks=row.unique_machine_clicks,
+            )
+        )
     return sorted(links, key=lambda link: (-link.clicks, link.link_id))
 
 

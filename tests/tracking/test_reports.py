@@ -154,7 +154,7 @@ def test_machines_are_beside_people():
         (2, 0),
         (0, 1),
     ]
-    assert report.links == [LinkReport(link, "https://example.org/", 0, 0, 1)]
+    assert report.links == [LinkReport(link, "https://example.org/", 0, 0, 1, 1)]
 
 
 def test_the_first_hours_in_five_minutes():
