@@ -23,7 +23,7 @@ def test_who_starts_when_redis_is_full_finds_the_group(full_redis):
     assert len(stream.read_new("anybody", 10)) == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db", "_empty_events")
 def test_a_full_redis_is_emptied(full_redis):
     assert ingest.ingest_batch("anybody") == 1
 
