@@ -49,8 +49,8 @@ LONGER = {
 _ONCE = tuple(Kind)
 _OFTEN = tuple(kind for kind in Kind if kind not in (Kind.INGEST_LONG, Kind.POSTGRES_LONG))
 _MOST = (Kind.EDGE_KILL, Kind.EDGE_REPLAY, Kind.REDIS_KILL, Kind.INGEST_KILL, Kind.POSTGRES_KILL)
-# Long enough for the first minutes to be judged again (tracking/judging.py) while all breaks.
-FULL = Size(200_000, 480.0, 96, _ONCE + _OFTEN + _MOST, (0.2, 4.0))
+# Long enough for the first minute to be judged again (tracking/judging.py) while all breaks.
+FULL = Size(200_000, 520.0, 96, _ONCE + _OFTEN + _MOST, (0.2, 4.0))
 SHORT = Size(
     4_000,
     200.0,

@@ -2,31 +2,25 @@
 
 import random
 import signal
-import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
 from redis import RedisError
 
 from tests.chaos import families
 from tests.chaos.scene import LOOK
 from tests.chaos.stage import Process, wait_until
 from tests.chaos.trouble import Trouble
+from tests.chaos_tracking import replays
 from tests.chaos_tracking.judge import Away
 from tests.chaos_tracking.scene import Edge, Scene
 from tests.chaos_tracking.trouble import LONGER, Kind
-from tracking import stream
 
 STOPS_WITHIN = 25.0  # seconds that a process may take over a SIGTERM
 EMPTIES_WITHIN = 25.0  # seconds that ingesters, started again, may take to empty a full Redis
-REPLAYS_WITHIN = 5.0  # seconds until an edge notices that Redis is back, and replays
-SMALL = 300  # packs in the stream
-_HEAD = struct.Struct(">II")  # as in a spool file: length and checksum of the pack that follows
-_ID = 16  # bytes of a pack that name it
 
 
 class Wrecker:
@@ -197,7 +191,10 @@ class Wrecker:
         """Let the spool grow while Redis is away, and kill the edge when a part is handed on."""
         edge, redis = self._edge(victim), self._scene.stage.redis
         # A stream that is nearly full would take nothing back.
-        wait_until(self._is_stream_small, EMPTIES_WITHIN, "the stream is nearly empty")
+        client = self._scene.redis
+        wait_until(
+            lambda: replays.length(client) < replays.SMALL, EMPTIES_WITHIN, "room in the stream"
+        )
         # Nothing leaves the stream meanwhile, so that one can see what was handed on.
         ingesters = [pid for each in self._scene.ingesters for pid in each.family()]
         with self._noted("ingesters"):
@@ -207,36 +204,15 @@ class Wrecker:
                     redis.kill()
                     time.sleep(seconds)
                     redis.start()
-                self._wait_for_replay(edge)
+                replays.wait_for_first(client, edge.spool)
                 begun = time.time()
                 edge.process.kill()
-                self.in_the_middle += self._is_in_the_middle(edge)
+                self.in_the_middle += replays.is_in_the_middle(client, edge.spool)
             finally:
                 families.send(ingesters, signal.SIGCONT)
         edge.process.start()
         edge.wait()
         self.away.append(Away(edge.name, begun, time.time()))
-
-    def _wait_for_replay(self, edge: Edge) -> None:
-        """Wait until the first packs from the edge's disk are in the stream."""
-        spooled, last = _spooled(edge.spool), "-"
-        end = time.monotonic() + REPLAYS_WITHIN
-        new: set[bytes] = set()
-        while not new & spooled and time.monotonic() < end:
-            new, last = self._packs(last)
-
-    def _is_in_the_middle(self, edge: Edge) -> bool:
-        # What is on the disk still, and partly in the stream already.
-        spooled, (packs, _) = _spooled(edge.spool), self._packs("-")
-        return bool(spooled & packs) and bool(spooled - packs)
-
-    def _is_stream_small(self) -> bool:
-        return bool(self._scene.redis.xlen(_stream()) < SMALL)
-
-    def _packs(self, after: str) -> tuple[set[bytes], str]:
-        entries = self._scene.redis.xrange(_stream(), after if after == "-" else f"({after}")
-        packs = {fields[stream.FIELD][:_ID] for _, fields in entries}
-        return packs, entries[-1][0].decode() if entries else after
 
     # --- Redis ----------------------------------------------------------------------------
 
@@ -264,7 +240,7 @@ class Wrecker:
 
     def _wait_for_empty(self, redis) -> None:
         try:
-            wait_until(lambda: not redis.xlen(_stream()), EMPTIES_WITHIN, "a full Redis is emptied")
+            wait_until(lambda: not replays.length(redis), EMPTIES_WITHIN, "a full Redis is emptied")
         except (TimeoutError, RedisError) as error:
             self.problems.append(str(error))
 
@@ -314,10 +290,6 @@ class Wrecker:
             families.send(pids, signal.SIGKILL)
 
 
-def _stream() -> str:
-    return str(settings.TRACKING_STREAM)
-
-
 def _stop(pids: list[int], seconds: float) -> None:
     families.send(pids, signal.SIGSTOP)
     time.sleep(seconds)
@@ -330,20 +302,3 @@ def _is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def _spooled(folder: Path) -> set[bytes]:
-    """Return the ids of the packs that wait on a disk."""
-    found = set()
-    for path in folder.glob("*.spool"):
-        try:
-            data = path.read_bytes()
-        except OSError:
-            continue  # replayed by now
-        at = 0
-        while at + _HEAD.size + _ID <= len(data):
-            length, _ = _HEAD.unpack_from(data, at)
-            at += _HEAD.size
-            found.add(data[at : at + _ID])
-            at += length
-    return found
