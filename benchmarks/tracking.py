@@ -138,15 +138,17 @@ def _watch_disk() -> None:
     """Let Redis note how long its writes take: no answer of the edge is quicker than one."""
     from tracking import stream
 
-    stream.client().config_set("latency-monitor-threshold", 1)  # milliseconds
-    stream.client().execute_command("LATENCY", "RESET")
+    client: Any = stream.client()
+    client.config_set("latency-monitor-threshold", 1)  # milliseconds
+    client.execute_command("LATENCY", "RESET")
 
 
 def _longest_wait() -> str:
     from tracking import stream
 
-    events: Any = stream.client().execute_command("LATENCY", "LATEST")
-    stream.client().config_set("latency-monitor-threshold", 0)
+    client: Any = stream.client()
+    events = client.execute_command("LATENCY", "LATEST")
+    client.config_set("latency-monitor-threshold", 0)
     waits = [event[3] for event in events if event[0].startswith(b"aof-")]
     return f"{max(waits)} ms" if waits else "1 ms"
 

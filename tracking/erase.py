@@ -5,16 +5,15 @@ import secrets
 from django.db import connection, transaction
 
 from tracking import rollups
+from tracking.forward_models import Forward, PossibleForwards
 from tracking.models import (
     CampaignHour,
     CampaignMoment,
     CampaignTotal,
     Event,
-    Forward,
     ForwardTotal,
     Link,
     LinkTotal,
-    PossibleForwards,
     Reader,
     ReaderLink,
     VerdictTotal,
