@@ -66,10 +66,11 @@ def create(*, lists: Iterable[MailingList], **fields: Any) -> Campaign:
     return campaign
 
 
-def schedule(campaign_id: int, at: datetime) -> None:
+def schedule(campaign_id: int, at: datetime, staff_id: int | None = None) -> None:
     """Have a draft started at a time. Raises WrongStatus and NotReady."""
     check(Campaign.objects.get(id=campaign_id))
-    _move(campaign_id, Status.SCHEDULED, scheduled_at=at, **_NOT_WAITING)
+    changes = {"scheduled_at": at, "started_by_id": staff_id, **_NOT_WAITING}
+    _move(campaign_id, Status.SCHEDULED, **changes)
 
 
 def unschedule(campaign_id: int) -> None:
@@ -124,10 +125,11 @@ def test_send(campaign_id: int, to: str, person: Person) -> None:
 # --- its moves ------------------------------------------------------------------------------
 
 
-def start(campaign_id: int) -> None:
+def start(campaign_id: int, staff_id: int | None = None) -> None:
     """Freeze a campaign and let the workers have it, all or nothing.
 
-    Raises WrongStatus, and NotReady when something is missing or nobody may be written to.
+    `staff_id` says who started it; without one it is who scheduled it. Raises WrongStatus, and
+    NotReady when something is missing or nobody may be written to.
     """
     with transaction.atomic():
         _move(
@@ -135,6 +137,7 @@ def start(campaign_id: int) -> None:
             Status.RUNNING,
             sources={Status.DRAFT, Status.SCHEDULED},
             started_at=Now(),
+            **({"started_by_id": staff_id} if staff_id else {}),
             **_NOT_WAITING,
         )
         # Read behind the lock that the move has taken: what is checked, frozen and stored is one.

@@ -71,6 +71,7 @@ class Environment(BaseSettings):
     send_retry_for: Annotated[int, Field(ge=60)] = 86_400  # seconds
     dns_resolvers: CommaSeparated = []
     alerts_to: CommaSeparated = []
+    report_after: Annotated[int, Field(ge=0, le=168)] = 24  # hours; 0: never
 
     # Tracking
     tracking_default: Literal["off", "aggregate", "individual"] = "aggregate"

@@ -245,6 +245,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "mail-summaries": {
+        "task": "newsletter.tasks.mail_summaries",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "weigh-forwards": {
         "task": "newsletter.tasks.weigh_forwards",
         "schedule": 3600.0,
@@ -266,6 +271,7 @@ SEND_RETRY_AFTER = ENV.send_retry_after  # seconds after the first "later"; doub
 SEND_RETRY_FOR = ENV.send_retry_for  # seconds that a server may say "later" for one person
 DNS_RESOLVERS = ENV.dns_resolvers  # addresses, perhaps with :port; empty: the system's
 ALERTS_TO = ENV.alerts_to  # addresses that hear of what stops mail
+REPORT_AFTER = ENV.report_after  # hours after a campaign's end that its report is mailed; 0: never
 
 MAILCATCHER_HOST, MAILCATCHER_PORT = ENV.mailcatcher_host, ENV.mailcatcher_port
 MAILCATCHER_KEEP = ENV.mailcatcher_keep  # mails; the oldest go first

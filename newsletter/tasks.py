@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
-from newsletter import alerts, campaigns, confirmations, forwarding, outcomes
+from newsletter import alerts, campaigns, confirmations, forwarding, outcomes, summaries
 from newsletter.sending import batches, providers, run, shutdown, slots
 from subscribers import confirmation, departures, importing
 from tracking import forward_reports, forwards
@@ -76,6 +76,12 @@ def look_up_providers() -> None:
 def mail_alerts() -> None:
     """Tell the operators what stops mail."""
     alerts.raise_current()
+
+
+@shared_task
+def mail_summaries() -> None:
+    """Mail the reports of campaigns that were sent a while ago."""
+    summaries.send_due()
 
 
 @shared_task

@@ -9,7 +9,7 @@ In a CSV file (RFC 4180, UTF-8, CRLF) no cell of text begins like a formula: in 
 some already; so taking one away from such cells gives back what was there. Numbers are as they are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,7 +86,7 @@ def as_csv(
     return _csv(table, wanted, BYTE_ORDER_MARK * with_mark + header, report)
 
 
-def rows(table: Table, wanted: Wanted, *, is_harmless: bool = True) -> Iterator[bytes]:
+def rows(table: Table, wanted: Wanted, *, is_harmless: bool = True) -> Generator[bytes, None, None]:
     """Yield each row as a line of CSV that ends with LF.
 
     An empty text is `""`, and no value is nothing at all. `is_harmless`: see above.

@@ -73,10 +73,10 @@ def _start(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         if at is None or at <= timezone.now():
             messages.error(request, "Choose a moment in the future.")
             return HttpResponseRedirect(request.path)
-        done = attempt(request, lambda: campaigns.schedule(campaign.pk, at))
+        done = attempt(request, lambda: campaigns.schedule(campaign.pk, at, request.user.pk))
         words = "Scheduled. Until then it can be taken back and changed."
     else:
-        done = attempt(request, lambda: campaigns.start(campaign.pk))
+        done = attempt(request, lambda: campaigns.start(campaign.pk, request.user.pk))
         words = "Sending has begun."
     if not done:
         return HttpResponseRedirect(request.path)

@@ -10,6 +10,7 @@ from newsletter.models.server import (
     SendingServer,
     ServerUsage,
 )
+from newsletter.models.summary import SummaryMail
 
 __all__ = [
     "BODY_LIMIT",
@@ -25,5 +26,6 @@ __all__ = [
     "Provider",
     "SendingServer",
     "ServerUsage",
+    "SummaryMail",
     "Template",
 ]

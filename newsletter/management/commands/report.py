@@ -1,4 +1,7 @@
-"""Show what came of a campaign. Exit codes: 0 shown, 1 no such campaign, 2 wrong arguments."""
+"""Show what came of a campaign, or mail it. Exit codes: 0 done, 1 not possible, 2 wrong arguments.
+
+A report that is mailed by hand does not keep the usual one from being mailed.
+"""
 
 import json
 from typing import Any
@@ -7,7 +10,9 @@ from django.core.management import BaseCommand, CommandError
 from django.core.management.base import CommandParser
 from django.db.models import Sum
 
+from newsletter import summaries
 from newsletter.models import Campaign
+from subscribers.addresses import BadAddress
 from tracking import reports
 from tracking.reports import CampaignReport
 
@@ -19,15 +24,20 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the campaign's id, and --json."""
+        """Take the campaign's id, and --json or --mail."""
         parser.add_argument("campaign", type=int, help="the campaign's id")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--json", action="store_true", help="print one JSON object")
+        how.add_argument("--mail", metavar="ADDRESS", help="mail it there, with charts")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the report."""
         campaign = Campaign.objects.filter(id=options["campaign"]).first()
         if campaign is None:
             raise CommandError(f"There is no campaign {options['campaign']}.")
+        if options["mail"]:
+            self._mail(campaign, options["mail"])
+            return
         sent = campaign.batches.aggregate(sum=Sum("sent", default=0))["sum"]
         report = reports.campaign_report(campaign.id, sent=sent)
         self.stdout.write(
@@ -35,6 +45,13 @@ class Command(BaseCommand):
             if options["json"]
             else _as_text(campaign, report)
         )
+
+    def _mail(self, campaign: Campaign, address: str) -> None:
+        try:
+            summaries.send_to(campaign, address)
+        except (summaries.NotSent, BadAddress) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Mailed to {address}.")
 
 
 def _as_json(report: CampaignReport) -> dict[str, Any]:
