@@ -15,7 +15,8 @@ A run
     retries         when to try a person again, and when to give up; pure
 
 Batches and outcomes
-    batches         the SQL of what is due, claim, takeover, and who is in a batch
+    batches         the SQL of what is due, claim and takeover
+    members         who is in a batch, and who of them may be mailed
     recording       the SQL of what became of mails; every statement is fenced
     holding         a claimed batch in a worker's memory: what is out, settled, and to be stored
     journal         what is about to be handed over, written before its first byte goes out
