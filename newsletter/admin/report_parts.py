@@ -13,6 +13,7 @@ from tracking.forward_reports import ForwardReport
 from tracking.reports import CampaignReport
 
 UNKNOWN = "–"
+SMALLEST = 0.05  # per cent; less would be written as none
 
 
 class Numbers(NamedTuple):
@@ -151,7 +152,8 @@ def naming_note(report: CampaignReport, choice: TrackingChoice) -> str:
 
 def of_sent(count: int, sent: int) -> str:
     """Return a share of what was sent in words."""
-    return f"{percent(100 * count / sent if sent else 0.0)} of sent"
+    share = 100 * count / sent if sent else 0.0
+    return "under 0.1 % of sent" if 0 < share < SMALLEST else f"{percent(share)} of sent"
 
 
 def _step(label: str, colour: str, count: int, whole: int, hint: str) -> Step:
