@@ -17,7 +17,7 @@
         borderWidth: type === "line" ? 2 : 0,
         borderRadius: 4,
         maxBarThickness: 32,
-        categoryPercentage: 0.45,
+        categoryPercentage: chart.labels.length > 24 ? 0.85 : 0.45,
         barPercentage: 0.9,
         pointRadius: chart.labels.length > 60 ? 0 : 2,
         pointHoverRadius: 4,
