@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
 
-from newsletter.admin import preview, progress, reports, sending
+from newsletter.admin import exports, preview, progress, reports, sending
 from newsletter.admin.campaign_form import FIELDS, PLACEHOLDERS, CampaignForm
 from newsletter.admin.figures import Figures, figures
 from newsletter.admin.listing import Listing, moment
@@ -166,5 +166,5 @@ class CampaignAdmin(Listing):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of sending, previews and reports."""
-        own = [*preview.urls(), *sending.urls(), *progress.urls(), *reports.urls()]
+        own = [*preview.urls(), *sending.urls(), *progress.urls(), *reports.urls(), *exports.urls()]
         return [*own, *super().get_urls()]

@@ -293,6 +293,15 @@ def test_its_bytes_are_as_the_standards_say(sink, marta):
     assert len(data) < 100_000
 
 
+def test_where_nobody_may_be_named_the_subject_counts_opens(sink, marta):
+    campaign = finished(started_by=marta)
+    CampaignTotal.objects.create(campaign_id=campaign.pk, opens=560, clicks=90)
+
+    summaries.send_due()
+
+    assert parsed(sink.mails[0])["Subject"] == "Report: June issue – 560 opens, 90 clicks"
+
+
 def test_a_campaign_that_nobody_read(sink, marta):
     finished(started_by=marta)
 
