@@ -148,6 +148,8 @@ def _campaign_pages(page: Page, found: list[str]) -> dict[str, str]:
     for link in found:
         if "/newsletter/campaign/" in link and link.endswith("/progress/"):
             pages["campaign-report"] = link.replace("/progress/", "/report/")
+            pages["campaign-map"] = link.replace("/progress/", "/report/map/")
+            pages["campaign-people"] = link.replace("/progress/", "/report/people/")
             pages["campaign-problems"] = link.replace("/progress/", "/problems/")
             pages["campaign-resend"] = link.replace("/progress/", "/problems/resend/")
             pages["campaign-content"] = link.replace("/progress/", "/change/")
