@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -83,7 +84,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(stack, tmp_path):
     assert PEOPLE - end["in_doubt"] <= len(mails) <= PEOPLE
     assert set(readers.statuses) == {200}
     wait_until(
-        lambda: report(stack, number)["opens"]["total"] == readers.statuses[200],
+        lambda: opens(report(stack, number)) == readers.statuses[200],
         60,
         lambda: f"{report(stack, number)} after {readers.statuses}",
     )
@@ -104,8 +105,13 @@ def status(stack: Stack, number: str) -> dict[str, int]:
     return json.loads(stack.manage("campaign", "status", number, "--json"))
 
 
-def report(stack: Stack, number: str) -> dict[str, dict[str, int]]:
+def report(stack: Stack, number: str) -> dict[str, Any]:
     return json.loads(stack.manage("report", number, "--json"))
+
+
+def opens(found: dict[str, Any]) -> int:
+    """Return all opens: a program that says nothing of itself is taken for a machine."""
+    return found["opens"]["total"] + found["machines"]["opens"]["total"]
 
 
 def recipients(outbox: Path, subject: str) -> list[str]:
