@@ -169,7 +169,12 @@ def _store(entries: list[Entry]) -> None:
                 _store([entry])
             return
         stream.set_aside(entries[0], str(error))
-        logger.exception("a pack can't be stored, and is kept in %s", stream.dead_letters())
+        # Not the message, which quotes the row: it stands beside the pack.
+        logger.error(
+            "a pack can't be stored, and is kept in %s (%s)",
+            stream.dead_letters(),
+            type(error).__name__,
+        )
         return
     stream.acknowledge(entries)
 

@@ -226,10 +226,10 @@ _ADD_FORWARDS = f"""
 INSERT INTO tracking_forwardtotal AS known
     (forward_id, campaign_id, opens, clicks, visits, machine_opens, machine_clicks, machine_visits,
      first_at, last_at)
-SELECT forward_id, campaign_id, {FORWARD_COUNTS},
+SELECT forward_id, min(campaign_id), {FORWARD_COUNTS},
        to_timestamp(min(at) FILTER (WHERE {FOLLOWED}) / 1000::float8),
        to_timestamp(max(at) FILTER (WHERE {FOLLOWED}) / 1000::float8)
-FROM tracking_staging WHERE forward_id <> 0 GROUP BY forward_id, campaign_id
+FROM tracking_staging WHERE forward_id <> 0 GROUP BY forward_id
 ON CONFLICT (forward_id) DO UPDATE SET
     opens = known.opens + EXCLUDED.opens,
     clicks = known.clicks + EXCLUDED.clicks,
