@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from datetime import datetime
 from datetime import time as ClockTime
 from pathlib import Path
@@ -34,7 +35,7 @@ exit codes:
   3  with --wait or --watch: finished, but some mails failed or are in doubt
   4  with --wait or --watch: paused or cancelled before it was finished
 """
-MOVES = {
+MOVES: dict[str, Callable[[int], None]] = {
     "start": campaigns.start,
     "pause": campaigns.pause,
     "resume": campaigns.resume,
