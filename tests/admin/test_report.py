@@ -252,3 +252,12 @@ def test_people_are_paged(admin_client, sent_campaign):
 def test_payload_is_words(admin_client, sent_campaign, edition, read):
     for page in PAGES:
         assert PAYLOAD not in admin_client.get(url(page, sent_campaign)).content.decode()
+
+
+@pytest.mark.parametrize("number", [1, 40])
+def test_report_costs_the_same(admin_client, sent_campaign, number, django_assert_max_num_queries):
+    for page in range(number):
+        Link.objects.create(campaign_id=sent_campaign.pk, url=f"https://example.org/{page}")
+
+    with django_assert_max_num_queries(22):
+        admin_client.get(url("report", sent_campaign))
