@@ -147,7 +147,8 @@ class Queue:
         """
         for group in list(self.held):
             wait = min((lane.wait(group) for lane in self.lanes), default=inf)
-            paused = next(filter(None, (lane.has_paused(group) for lane in self.lanes)), "")
+            pauses = [lane.has_paused(group) for lane in self.lanes]
+            paused = pauses[0] if pauses and all(pauses) else ""
             if wait > PATIENCE or paused:
                 if paused and not self.sent:
                     self.waiting, self.retry_after = paused, min(wait, LONGEST)
