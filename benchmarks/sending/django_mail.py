@@ -13,9 +13,9 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from markupsafe import Markup
 
 from newsletter.composing import Person
+from newsletter.composing.beacons import filled
 from newsletter.composing.people import shared_values
 from newsletter.models import Edition
 from newsletter.templating import html_environment, text_environment
@@ -70,11 +70,12 @@ def _personal(edition: Edition, person: Person) -> dict[str, Any]:
         f"link_{slot}": f"{settings.TRACKING_URL}/c/{sign('click', campaign, number, link)}"
         for slot, link in enumerate(edition.link_ids)
     }
-    opened = f"{settings.TRACKING_URL}/o/{sign('open', campaign, number)}"
+    opened, hidden = sign("open", campaign, number), sign("click", campaign, number, 0)
     return {
         **links,
         "subscriber": person.values(),
         "unsubscribe_url": f"{settings.PUBLIC_URL}/u/{sign('unsubscribe', number, campaign)}",
         "preferences_url": f"{settings.PUBLIC_URL}/p/{sign('preferences', number, campaign)}",
-        "open_pixel": Markup('<img src="{}">').format(opened),
+        "forward_url": f"{settings.PUBLIC_URL}/f/{sign('forward', campaign, number)}",
+        **filled("individual", opened, hidden),
     }
