@@ -86,6 +86,10 @@ class Desk:
         if not hold.open:
             self.wake.set()
 
+    def opened(self) -> None:
+        """Take note that a connection is ready."""
+        self.wake.set()
+
     def closed(self) -> None:
         """Take note that a connection is gone."""
         self.wake.set()

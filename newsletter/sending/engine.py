@@ -79,6 +79,7 @@ class Engine:
             if self._desk.queues:
                 journal = asyncio.create_task(self._desk.journal.run())
                 journal.add_done_callback(lambda _: self._desk.wake.set())
+                self._desk.wake.set()  # the first connection is opened at once
                 await self._go_on_until(time.monotonic() + self._shift.seconds, journal)
         finally:
             await self._wind_up(journal)

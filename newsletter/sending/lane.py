@@ -32,6 +32,9 @@ class Sender(Protocol):
     def settle(self, lane: "Lane", outcome: Outcome) -> None:
         """Take the end of one message."""
 
+    def opened(self) -> None:
+        """Take note that a connection is ready."""
+
     def closed(self) -> None:
         """Take note that a connection is gone."""
 
@@ -42,7 +45,7 @@ class Lane:
     def __init__(self, server: Server, name: str, sender: Sender, gates: Gates, limit: int) -> None:
         """`limit`: connections at once; `name`: what we call ourselves."""
         self.server = server
-        self.pool = Pool(server.endpoint, name, self, limit)
+        self.pool = Pool(server.endpoint, name, self, limit, sender.opened)
         self.breaker = Breaker()
         self.gate = gates.get(f"server:{server.id}", server.limits)
         self.is_retired = False  # nothing new goes to it

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from math import inf
 
 from newsletter.sending import connection
@@ -22,12 +23,21 @@ class Pool:
     drops everybody gets few mails into doubt.
     """
 
-    def __init__(self, server: Endpoint, name: str, owner: Owner, limit: int) -> None:
+    def __init__(
+        self,
+        server: Endpoint,
+        name: str,
+        owner: Owner,
+        limit: int,
+        on_open: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`name`: what we call ourselves; `on_open` is called when a connection is ready."""
         self.connections: set[Connection] = set()
         self.trouble = ""  # why no mail can be handed over; empty while some connection works
         self._server = server
         self._name = name
         self._owner = owner
+        self._on_open = on_open
         self.limit = limit
         self._allowed: float = 1  # as far as the server is known
         self._fruitless = 0
@@ -112,3 +122,4 @@ class Pool:
             self.closed(opened)
         else:
             self.connections.add(opened)
+            self._on_open()
