@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def ensure(campaign_id: int, urls: Iterable[str]) -> dict[str, int]:
-    """Return the link id of each address in a campaign, making those that are missing.
+    """Return the link id of each address in a campaign, in their order; make what is missing.
 
     An address may be a template that LINK_RESOLVER knows to resolve. Raises BadTarget, with a
     message for the author, for what the edge would not redirect to.
@@ -32,7 +32,8 @@ def ensure(campaign_id: int, urls: Iterable[str]) -> dict[str, int]:
         [Link(campaign_id=campaign_id, url=url) for url in wanted], ignore_conflicts=True
     )
     known = Link.objects.filter(campaign_id=campaign_id, url__in=wanted)
-    return {url: link_id for link_id, url in known.values_list("id", "url")}
+    ids = {url: link_id for link_id, url in known.values_list("id", "url")}
+    return {url: ids[url] for url in wanted}
 
 
 def publish(campaign_id: int) -> bool:

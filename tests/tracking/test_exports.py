@@ -83,7 +83,8 @@ def test_both_forms_agree_on_every_table():
 
 def everything() -> None:
     people = [make_subscriber(name=f"Reader {number}").pk for number in range(3)]
-    story, other = links.ensure(7, ["https://example.org/a", "https://example.org/b"]).values()
+    ids = links.ensure(7, ["https://example.org/a", "https://example.org/b"])
+    story, other = ids["https://example.org/a"], ids["https://example.org/b"]
     forward = Forward.objects.create(
         campaign_id=7, subscriber_id=people[0], kind=Forward.Kind.FRIEND, state="sent"
     )

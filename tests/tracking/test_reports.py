@@ -46,7 +46,7 @@ def test_nothing_sent_is_no_division_by_zero():
 def test_people_and_requests():
     alice, bob = make_subscriber().id, make_subscriber().id
     ids = links.ensure(7, ["https://example.org/a", "https://example.org/b"])
-    story, unread = ids.values()
+    story, unread = ids["https://example.org/a"], ids["https://example.org/b"]
     makers.store(
         [
             *(opened(alice), opened(alice), opened(bob), opened(0)),
