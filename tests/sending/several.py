@@ -92,7 +92,7 @@ class Going(threading.Thread):
         """Ask it to stop, as SIGTERM does."""
         self._stopping.set()
 
-    def wait(self, seconds: float = 20) -> Result:
+    def wait(self, seconds: float = 60) -> Result:
         """Wait for its end."""
         self.join(seconds)
         assert not self.is_alive(), "the run goes on and on"
