@@ -26,7 +26,8 @@ from newsletter.sending.replies import Reply, Verdict
 
 logger = logging.getLogger(__name__)
 
-MOST_TRIES = 3  # connections that a mail is offered to in one claim
+MOST_TRIES = 3  # connections that a mail is offered to in one claim, where they take nothing
+MOST_TRIES_BEHIND = 30  # the same where a mail waits behind others that were taken
 UNMADE = "A mail can't be made ({}). The worker's log says more."
 RETURN_DELAY = 5.0  # seconds until a mail that no connection took is claimed again
 
@@ -168,7 +169,10 @@ class Desk:
 
     def _may_try_again(self, job: Job, outcome: Outcome) -> bool:
         is_ours = outcome.verdict is Verdict.RETURNED and outcome.reply.code == 0
-        is_over = job.hold.queue.is_stopped or job.withdrawn or job.tries >= MOST_TRIES
+        # A server that takes so many on one connection says nothing of the mail that came next.
+        has_taken = job.connection is not None and job.connection.conversation.answered
+        most = MOST_TRIES_BEHIND if has_taken else MOST_TRIES
+        is_over = job.hold.queue.is_stopped or job.withdrawn or job.tries >= most
         return is_ours and not is_over
 
     def _end(self, lane: Lane, outcome: Outcome, refusal: Refusal) -> None:
