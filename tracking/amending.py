@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from tracking import rollups
+from tracking import breakdowns, rollups
 from tracking.classify import RULES
 from tracking.sums import (
     ADD_SERIES,
@@ -49,7 +49,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS tracking_change (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS tracking_amended (
     campaign_id bigint, subscriber_id bigint, forward_id bigint, link_id bigint, kind smallint,
-    occurred_at timestamptz, was smallint, verdict smallint,
+    occurred_at timestamptz, program smallint, country smallint, was smallint, verdict smallint,
     gain smallint  -- 1: from a machine's to a person's; -1: the other way; 0: neither
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS tracking_touched (
@@ -84,7 +84,7 @@ WITH amended AS (
       AND event.occurred_at BETWEEN %s AND %s
       AND event.verdict = change.was AND event.subscriber_id >= 0
     RETURNING event.campaign_id, event.subscriber_id, event.forward_id, event.link_id, event.kind,
-              event.occurred_at, change.was, event.verdict
+              event.occurred_at, event.program, event.country, change.was, event.verdict
 )
 INSERT INTO tracking_amended
 SELECT *, ({is_person("verdict")})::int - ({is_person("was")})::int
@@ -276,3 +276,4 @@ def amend(changes: Sequence[Change], campaigns: set[int]) -> None:
         cursor.execute(_READ_READERS)
         for statement in (_MOVE_READERS, _MOVE_TOTALS, _MOVE_LINKS, _MOVE_FORWARDS):
             cursor.execute(statement)
+        cursor.execute(breakdowns.MOVE)

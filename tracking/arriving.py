@@ -152,4 +152,4 @@ def _marks(text: str) -> Mapping[str, Any]:
 def _line(fields: _Fields, since_sent: float | None, judgement: Judgement) -> str:
     seen = "\t".join(fields)
     since = NULL if since_sent is None else since_sent
-    return f"{seen}\t{since}\t{judgement.verdict:d}\t{judgement.reason}\n"
+    return f"{seen}\t{since}\t{judgement.verdict:d}\t{judgement.reason}\t0\t0\n"

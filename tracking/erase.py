@@ -5,6 +5,7 @@ import secrets
 from django.db import connection, transaction
 
 from tracking import rollups
+from tracking.breakdown_models import Breakdown
 from tracking.forward_models import Forward, PossibleForwards
 from tracking.models import (
     CampaignHour,
@@ -24,6 +25,7 @@ _SUMS = (
     LinkTotal,
     ForwardTotal,
     VerdictTotal,
+    Breakdown,
     CampaignMoment,
     CampaignHour,
     CampaignTotal,

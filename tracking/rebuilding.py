@@ -6,6 +6,7 @@ come in: ingest waits for the campaign's totals, which are locked first, and add
 
 from django.db import connection, transaction
 
+from tracking import breakdowns
 from tracking.sums import ADD_SERIES, BIT, CLASS, FOLLOWED, FORWARD_COUNTS
 
 _LOCK = """
@@ -19,6 +20,7 @@ DELETE FROM tracking_readerlink WHERE link_id IN (
 DELETE FROM tracking_linktotal WHERE campaign_id = %(campaign)s;
 DELETE FROM tracking_forwardtotal WHERE campaign_id = %(campaign)s;
 DELETE FROM tracking_verdicttotal WHERE campaign_id = %(campaign)s;
+DELETE FROM tracking_breakdown WHERE campaign_id = %(campaign)s;
 DELETE FROM tracking_campaignmoment WHERE campaign_id = %(campaign)s;
 DELETE FROM tracking_campaignhour WHERE campaign_id = %(campaign)s;
 DELETE FROM tracking_reader WHERE campaign_id = %(campaign)s;
@@ -123,6 +125,15 @@ FROM (
 WHERE campaign_id = %(campaign)s
 """  # noqa: S608 (all parts are constants)
 
+_BREAKDOWNS = breakdowns.adding(
+    f"(SELECT *, {CLASS} AS class FROM tracking_event WHERE campaign_id = %(campaign)s)"  # noqa: S608 (likewise)
+)
+
+_STATEMENTS = (
+    *(_EMPTY, _READERS, _TIMES, _VERDICTS, _CLICKS, _FORWARDS, _TOTALS),
+    _BREAKDOWNS,
+)
+
 
 def rebuild(campaign_id: int) -> bool:
     """Count all sums of a campaign anew. Returns False when they are left as they are.
@@ -135,6 +146,6 @@ def rebuild(campaign_id: int) -> bool:
         known = cursor.fetchone()
         if known is None or known[0] is not None:
             return False
-        for statement in (_EMPTY, _READERS, _TIMES, _VERDICTS, _CLICKS, _FORWARDS, _TOTALS):
+        for statement in _STATEMENTS:
             cursor.execute(statement, {"campaign": campaign_id})
     return True

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from tracking import arriving
+from tracking import arriving, breakdowns
 from tracking.classify import RULES, WINDOW
 from tracking.sums import (
     ADD_SERIES,
@@ -50,6 +50,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
     since_sent real,
     verdict smallint NOT NULL,
     reason varchar(60) NOT NULL,
+    program smallint NOT NULL,
+    country smallint NOT NULL,
     class smallint NOT NULL GENERATED ALWAYS AS ({CLASS}) STORED
 ) ON COMMIT DELETE ROWS;
 -- Emptied by the commit, but this may be the second time in one transaction.
@@ -58,15 +60,16 @@ DELETE FROM tracking_staging
 
 _COPY = """
 COPY tracking_staging (kind, campaign_id, subscriber_id, forward_id, link_id, at, network,
-                       user_agent, marks, since_sent, verdict, reason) FROM STDIN
+                       user_agent, marks, since_sent, verdict, reason, program, country)
+FROM STDIN
 """
 
 _STORE_EVENTS = f"""
 INSERT INTO tracking_event
     (occurred_at, campaign_id, subscriber_id, forward_id, link_id, kind, network, user_agent, marks,
-     since_sent, verdict, reason, rules)
+     since_sent, verdict, reason, rules, program, country)
 SELECT to_timestamp(at / 1000::float8), campaign_id, subscriber_id, forward_id, link_id, kind,
-       network, user_agent, marks, since_sent, verdict, reason, {RULES}
+       network, user_agent, marks, since_sent, verdict, reason, {RULES}, program, country
 FROM tracking_staging
 """  # noqa: S608 (all parts are constants)
 
@@ -248,6 +251,10 @@ FROM (SELECT DISTINCT at / 60000 AS minute FROM tracking_staging) touched
 """  # noqa: S608 (all parts are constants)
 
 
+# Of each mail program, kind of device and country.
+_ADD_BREAKDOWNS = breakdowns.adding("tracking_staging")
+
+
 def store(lines: Iterable[bytes]) -> None:
     """Store events and bring the sums up to date. Call in a transaction.
 
@@ -263,6 +270,7 @@ def store(lines: Iterable[bytes]) -> None:
         for statement in (_STORE_EVENTS, _ADD_TOTALS, _ADD_READERS, _ADD_LINKS):
             cursor.execute(statement)
         cursor.execute(_ADD_FORWARDS)
+        cursor.execute(_ADD_BREAKDOWNS)
         cursor.execute(_ADD_MINUTES)
 
 

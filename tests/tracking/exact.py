@@ -107,6 +107,21 @@ _PAIRS = {
         """,
         _over_time("date_bin('5 minutes', occurred_at, 'epoch')"),
     ),
+    "breakdown": (
+        f"""
+        SELECT campaign_id, dimension, value, NULL AS values, opens, clicks, machine_opens,
+               machine_clicks
+        FROM tracking_breakdown WHERE {_WHOLE}
+        """,
+        f"""
+        {_HITS}
+        SELECT campaign_id, dimension, part, NULL AS values, count(*) {_OPEN}, count(*) {_CLICK},
+               count(*) {_MACHINE_OPEN}, count(*) {_MACHINE_CLICK}
+        FROM hits CROSS JOIN LATERAL
+            (VALUES (1, program / 8), (2, program % 8), (3, country::int)) parts (dimension, part)
+        GROUP BY 1, 2, 3
+        """,
+    ),
     "verdict": (
         f"""
         SELECT campaign_id, kind, verdict, NULL AS values, hits, people, forwarded_hits
