@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from subscribers.growth_models import ListChange, ListDay  # noqa: F401
+
 
 class Organisation(models.Model):
     """Who writes: named on each page and in the footer of each mail. One row, with id 1."""
