@@ -3,11 +3,16 @@
 Events and most tables are tracking's own; the totals of campaigns need what we know of campaigns.
 """
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Final
 
 from newsletter.models import Campaign
+from newsletter.rates import Counting, Measure, Row
+from subscribers.importing.refusals import harmless
 from tracking import export_tables, exports
 from tracking.exports import Column, Table, Wanted
 
@@ -98,3 +103,21 @@ def write(table: Table, form: Form, wanted: Wanted) -> Iterator[bytes]:
     from tracking.parquet import as_parquet
 
     return as_parquet(table, wanted)
+
+
+def rates_csv(rows: Iterable[Row], counting: Counting) -> Iterator[bytes]:
+    """Yield the rates of campaigns as lines of CSV: 0.0 to 1.0, and nothing where unknown."""
+    yield _line("campaign_id", "subject", "from", "started_at", "sent", "counted", *Measure)
+    for row in rows:
+        rates = (row.rate(measure) for measure in Measure)
+        yield _line(
+            *(row.campaign_id, harmless(row.subject), harmless(row.sender)),
+            *(row.at.astimezone(UTC).isoformat(timespec="seconds"), row.sent, counting),
+            *("" if rate is None else f"{rate:.6f}" for rate in rates),
+        )
+
+
+def _line(*cells: object) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue().encode()

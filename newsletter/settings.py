@@ -250,6 +250,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "sum-campaigns": {
+        "task": "newsletter.tasks.sum_campaigns",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "weigh-forwards": {
         "task": "newsletter.tasks.weigh_forwards",
         "schedule": 3600.0,

@@ -7,8 +7,9 @@ costs no more than the time to the next tick.
 from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
+from django.utils.timezone import now
 
-from newsletter import alerts, campaigns, confirmations, forwarding, outcomes, summaries
+from newsletter import alerts, campaigns, confirmations, forwarding, outcomes, summaries, summing
 from newsletter.sending import batches, providers, run, shutdown, slots
 from subscribers import confirmation, departures, importing
 from tracking import forward_reports, forwards
@@ -82,6 +83,12 @@ def mail_alerts() -> None:
 def mail_summaries() -> None:
     """Mail the reports of campaigns that were sent a while ago."""
     summaries.send_due()
+
+
+@shared_task
+def sum_campaigns() -> None:
+    """Add up what campaigns came to, for the pages about many of them."""
+    summing.sum_due(now())
 
 
 @shared_task

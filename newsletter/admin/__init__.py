@@ -16,6 +16,7 @@ from newsletter.admin import (
     providers,
     servers,
     templates,
+    trends,
 )
 
 __all__ = [
@@ -31,7 +32,11 @@ __all__ = [
     "providers",
     "servers",
     "templates",
+    "trends",
 ]
 
 # The theme's site looks for this name; pages that belong to no model are added by it.
-admin.site.extra_urls = outbox.urls  # type: ignore[attr-defined]
+admin.site.extra_urls = lambda: [  # type: ignore[attr-defined]
+    *outbox.urls(),
+    *trends.urls(),
+]

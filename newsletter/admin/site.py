@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, tuple[Item, ...]], ...] = (
                 "newsletter_template_changelist",
                 "newsletter.view_template",
             ),
+            Item("Trends", "trending_up", "newsletter_trends", "newsletter.view_campaign"),
         ),
     ),
     (

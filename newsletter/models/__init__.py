@@ -11,11 +11,13 @@ from newsletter.models.server import (
     ServerUsage,
 )
 from newsletter.models.summary import SummaryMail
+from newsletter.models.sums import CampaignSum
 
 __all__ = [
     "BODY_LIMIT",
     "Batch",
     "Campaign",
+    "CampaignSum",
     "Deferral",
     "Delivery",
     "DkimKey",

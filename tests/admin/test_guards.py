@@ -139,6 +139,7 @@ def test_every_table_that_people_look_after_has_a_page():
         "newsletter.maildomain": "a memory of look-ups in DNS",
         "newsletter.pause": "seen at its server and its provider",
         "newsletter.serverusage": "seen at its server",
+        "newsletter.campaignsum": "a copy, seen on the page of trends",
         "newsletter.summarymail": "a claim, which lets a mail go once",
         "subscribers.confirmation": "ends in the ledger",
         "subscribers.departure": "read by workers, for some hours",

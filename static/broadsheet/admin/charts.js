@@ -8,19 +8,21 @@
   const series = (chart, type) =>
     chart.series.map((line) => {
       const ink = colour(`--bs-${line.colour}`);
+      const isFilled = type === "line" && !line.is_dashed;
       return {
         label: line.label,
         data: line.data,
         borderColor: ink,
         backgroundColor: type === "bar" ? ink : `${ink}22`,
-        fill: type === "line",
-        borderWidth: type === "line" ? 2 : 0,
+        fill: isFilled && !chart.is_cut,
+        borderWidth: type === "line" ? (line.is_dashed ? 1.5 : 2) : 0,
+        borderDash: line.is_dashed ? [5, 4] : [],
         borderRadius: 4,
         maxBarThickness: 32,
         categoryPercentage: chart.labels.length > 24 ? 0.85 : 0.45,
         barPercentage: 0.9,
-        pointRadius: chart.labels.length > 60 ? 0 : 2,
-        pointHoverRadius: 4,
+        pointRadius: line.is_dashed || chart.labels.length > 60 ? 0 : 2,
+        pointHoverRadius: line.is_dashed ? 0 : 4,
         tension: 0.3,
       };
     });
@@ -36,6 +38,7 @@
         padding: 10,
         usePointStyle: true,
         callbacks: {
+          title: (items) => (chart.titles || chart.labels)[items[0].dataIndex],
           label: (item) => ` ${item.dataset.label}: ${item.formattedValue}${chart.unit ? ` ${chart.unit}` : ""}`,
         },
       },
@@ -47,10 +50,11 @@
         ticks: { color: colour("--bs-soft"), maxRotation: 0, autoSkipPadding: 18 },
       },
       y: {
-        beginAtZero: true,
+        beginAtZero: !chart.is_cut,
+        max: chart.is_cut ? 100 : undefined,
         border: { display: false },
         grid: { color: colour("--bs-border") },
-        ticks: { color: colour("--bs-soft"), precision: 0, maxTicksLimit: 6 },
+        ticks: { color: colour("--bs-soft"), precision: chart.is_fine ? undefined : 0, maxTicksLimit: 6 },
       },
     },
   });
