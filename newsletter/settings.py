@@ -255,6 +255,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "fold-growth": {
+        "task": "newsletter.tasks.fold_growth",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "count-readings": {
+        "task": "newsletter.tasks.count_readings",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "weigh-forwards": {
         "task": "newsletter.tasks.weigh_forwards",
         "schedule": 3600.0,
@@ -311,6 +321,7 @@ IMPORT_LEASE = 60  # seconds without a sign of life before an import is given to
 SUBSCRIBER_ERASERS = [
     "newsletter.erase.erase_subscriber",
     "newsletter.erase.erase_log",
+    "tracking.bands.erase_subscriber",
     "tracking.erase.erase_subscriber",
     "tracking.forwards.erase_subscriber",
 ]

@@ -9,14 +9,24 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils.timezone import now
 
-from newsletter import alerts, campaigns, confirmations, forwarding, outcomes, summaries, summing
+from newsletter import (
+    alerts,
+    campaigns,
+    confirmations,
+    forwarding,
+    list_readings,
+    outcomes,
+    summaries,
+    summing,
+)
 from newsletter.sending import batches, providers, run, shutdown, slots
-from subscribers import confirmation, departures, importing
+from subscribers import confirmation, departures, growth, importing
 from tracking import forward_reports, forwards
 
 RUN = 45.0  # seconds that a process is kept by campaigns
 SHORT_RUN = 5.0  # the same when the worker has no other process
 LOOK_UPS = 2_000  # domains whose provider is looked up at a time
+COUNTING = 3000  # seconds that a count of all lists may take
 WAKE_UPS = 32  # messages at each tick; what nobody takes is forgotten at the next
 
 
@@ -89,6 +99,18 @@ def mail_summaries() -> None:
 def sum_campaigns() -> None:
     """Add up what campaigns came to, for the pages about many of them."""
     summing.sum_due(now())
+
+
+@shared_task
+def fold_growth() -> None:
+    """Put who joined and left lists into the sums of days."""
+    growth.fold()
+
+
+@shared_task(time_limit=COUNTING)
+def count_readings() -> None:
+    """Count the people of lists by when they last read something."""
+    list_readings.count_due(now())
 
 
 @shared_task

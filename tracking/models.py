@@ -8,6 +8,7 @@ A subscriber of 0 means that the reader is not named (tracking choice `aggregate
 from django.db import models
 from django.db.models.functions import Now
 
+from tracking.band_models import LastReading, ListReading  # noqa: F401
 from tracking.breakdown_models import Breakdown, Dimension  # noqa: F401
 from tracking.forward_models import Forward, ForwardRefusal, PossibleForwards  # noqa: F401
 
@@ -64,7 +65,7 @@ class Event(models.Model):
     reason = models.CharField(max_length=60)  # a short code of the rule that decided
     rules = models.SmallIntegerField()  # the version of the rules that gave this verdict
     since_sent = models.FloatField(null=True)  # seconds after the hand-over; empty: unknown
-    program = models.SmallIntegerField(default=0)  # tracking/classify/clients.py; 0: not known
+    program = models.SmallIntegerField(default=0)  # tracking/programs.py; 0: not known
     country = models.SmallIntegerField(default=0)  # tracking/countries.py; 0: not known
 
     class Meta:
