@@ -2,7 +2,7 @@
 
     python -m benchmarks [NAME ...]
     python -m benchmarks sending [LEG ...] [--quick] [--rounds N]
-    python -m benchmarks tracking [LEG ...] [--quick] [--rounds N]
+    python -m benchmarks tracking [LEG ...] [--quick] [--rounds N] [--keep]
 
 Each prints ratios against a reference that is measured in the same run, because machines are noisy
 and a rate alone says little. Each runs in a process of its own, so that none inherits the settings,

@@ -11,7 +11,7 @@ import django
 from benchmarks.sending.report import Incomplete, Ratio, say, table
 from benchmarks.tracking.sizes import QUICK, WHOLE, Sizes
 
-LEGS = ("edge", "ingest")
+LEGS = ("edge", "ingest", "reports")
 
 
 def main() -> int:
@@ -41,10 +41,12 @@ def _arguments() -> tuple[list[str], Sizes]:
     parser.add_argument("legs", nargs="*", metavar="LEG", help=f"of {', '.join(LEGS)}; else all")
     parser.add_argument("--quick", action="store_true", help="little of everything, to try it")
     parser.add_argument("--rounds", type=int, help="of each ratio's two sides")
+    parser.add_argument("--keep", action="store_true", help="the databases of `reports`, for more")
     chosen = parser.parse_args()
     if unknown := set(chosen.legs) - set(LEGS):
         parser.error(f"no such leg: {', '.join(sorted(unknown))} (there are {', '.join(LEGS)})")
     sizes = QUICK if chosen.quick else WHOLE
+    sizes = sizes._replace(keep=chosen.keep)
     if chosen.rounds:
         sizes = sizes._replace(rounds=chosen.rounds)
     return chosen.legs or list(LEGS), sizes

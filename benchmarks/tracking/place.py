@@ -1,11 +1,14 @@
-"""Where legs do their work: a stream and a database of their own, removed afterwards."""
+"""Where legs do their work: a stream and databases of their own, removed afterwards."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_OURS = settings.DATABASES[DEFAULT_DB_ALIAS]["NAME"]
 
 
 @contextmanager
@@ -22,12 +25,33 @@ def own_stream() -> Iterator[None]:
 
 
 @contextmanager
-def own_database(name: str) -> Iterator[None]:
-    """Make a database with empty tables and connect to it, until the block is left."""
-    before = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"{before}_{name}"
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+def own_database(
+    name: str, *, fill: Callable[[], None] = lambda: None, keep: bool = False
+) -> Iterator[BaseDatabaseWrapper]:
+    """Make a database with empty tables, `fill` it, and use it until the block is left.
+
+    With `keep` it stays, and is there the next time: `fill` has to see for itself what is missing.
+    Several may be open at once: `use` goes from one to the other.
+    """
+    outside = connections[DEFAULT_DB_ALIAS]
+    inside = outside.copy()
+    before = settings.DATABASES[DEFAULT_DB_ALIAS]["NAME"]
+    inside.settings_dict["TEST"]["NAME"] = f"{_OURS}_{name}"
+    use(inside)
+    inside.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
     try:
-        yield
+        try:
+            fill()
+        except BaseException:
+            keep = False  # half filled
+            raise
+        yield inside
     finally:
-        connection.creation.destroy_test_db(before, verbosity=0)
+        use(inside)
+        inside.creation.destroy_test_db(before, verbosity=0, keepdb=keep)
+        use(outside)
+
+
+def use(connection: BaseDatabaseWrapper) -> None:
+    """Let everything in this thread speak to a database."""
+    connections[DEFAULT_DB_ALIAS] = connection
