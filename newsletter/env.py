@@ -79,6 +79,7 @@ class Environment(BaseSettings):
     tracking_stream_limit: Positive = 512  # megabytes
     tracking_keep_events: Annotated[int, Field(ge=0)] = 24  # months; 0: for ever
     tracking_networks: Path | None = None
+    tracking_countries: Path | None = None
     edge_workers: Positive = 1  # processes
 
     # Where the processes listen

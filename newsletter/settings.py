@@ -301,6 +301,8 @@ TRACKING_SPOOL = RUN_DIR / "spool"
 TRACKING_DEFAULT = ENV.tracking_default  # for people who chose nothing
 # Lists of networks beside the built-in ones; manage.py refresh_networks puts them here.
 TRACKING_NETWORKS = ENV.tracking_networks or RUN_DIR / "networks"
+# A database that says which country a network lies in; manage.py refresh_countries puts it here.
+TRACKING_COUNTRIES = ENV.tracking_countries or RUN_DIR / "countries.mmdb"
 
 # --- Public forms and imports -----------------------------------------------------------
 

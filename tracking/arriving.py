@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from tracking import choices, judging
+from tracking import choices, judging, origins
 from tracking.classify import Evidence, Judgement
 from tracking.packs import NULL, BadPack, unescape
 
@@ -152,4 +152,6 @@ def _marks(text: str) -> Mapping[str, Any]:
 def _line(fields: _Fields, since_sent: float | None, judgement: Judgement) -> str:
     seen = "\t".join(fields)
     since = NULL if since_sent is None else since_sent
-    return f"{seen}\t{since}\t{judgement.verdict:d}\t{judgement.reason}\t0\t0\n"
+    program, country = origins.of(fields[_AGENT], fields[_NETWORK])
+    verdict, reason = judgement
+    return f"{seen}\t{since}\t{verdict:d}\t{reason}\t{program}\t{country}\n"

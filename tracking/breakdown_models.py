@@ -14,7 +14,7 @@ class Dimension(models.IntegerChoices):
 class Breakdown(models.Model):
     """Opens and clicks of one campaign by one mail program, kind of device or country.
 
-    A value is the number of a client or device (tracking/classify/clients.py), or of a country
+    A value is the number of a client or device (tracking/programs.py), or of a country
     (tracking/countries.py); 0: not known. The sums over a dimension are the campaign's totals.
     """
 

@@ -9,8 +9,7 @@ tracking/rebuilding.py, each of which holds the totals of its campaigns locked.
 """
 
 from tracking.breakdown_models import Dimension
-
-DEVICE_BITS = 3  # of a program's number: the lowest say which kind of device it ran on
+from tracking.programs import DEVICE_BITS
 
 # To be formatted with `source`, which has the numbers by campaign_id, program and country: these
 # are few by then, whatever the number of hits.

@@ -6,7 +6,7 @@ come in: ingest waits for the campaign's totals, which are locked first, and add
 
 from django.db import connection, transaction
 
-from tracking import breakdowns
+from tracking import breakdowns, origins
 from tracking.sums import ADD_SERIES, BIT, CLASS, FOLLOWED, FORWARD_COUNTS
 
 _LOCK = """
@@ -146,6 +146,7 @@ def rebuild(campaign_id: int) -> bool:
         known = cursor.fetchone()
         if known is None or known[0] is not None:
             return False
+        origins.read_again(cursor, campaign_id)
         for statement in _STATEMENTS:
             cursor.execute(statement, {"campaign": campaign_id})
     return True

@@ -40,6 +40,7 @@ def simple_rules(monkeypatch) -> None:
     """Judge by tests/tracking/rules.py, in this process."""
     monkeypatch.setattr("tracking.classify.judge", rules.judge)
     monkeypatch.setattr("tracking.arriving._glances", {})
+    monkeypatch.setattr("tracking.origins.known_countries", rules.Countries)
 
 
 @pytest.fixture

@@ -44,12 +44,13 @@ def clicked(
 def anything(chance: random.Random, readers: Sequence[int], spread: int = 6000) -> Hit:
     """Return a hit of any kind by any program, up to `spread` minutes before or after noon.
 
-    Its agent says what tests/tracking/rules.py takes it for.
+    Its agent says, after a program's name, what tests/tracking/rules.py takes it for.
     """
     campaign = chance.choice([7, 8])
     kind = chance.choices(list(Kind), [50, 40, 4, 3, 3])[0]
     link = campaign * 10 + chance.randint(0, 3) if kind == Kind.CLICK else 0
     seconds = chance.randint(-spread * 60, spread * 60)
+    program = chance.choice(["", "Thunderbird/140.0 ", "Outlook-iOS/709 ", "GoogleImageProxy "])
     agents = ["HUMAN", "Mozilla/5.0", "PROXY_OPEN", "PRIVACY_PREFETCH", "SCANNER", "UNKNOWN"]
     return opened(
         chance.choice(readers),
@@ -58,7 +59,8 @@ def anything(chance: random.Random, readers: Sequence[int], spread: int = 6000) 
         kind=kind.value,
         link_id=link,
         forward_id=campaign * 100 + chance.randint(0, 2) if chance.random() < 0.1 else 0,
-        user_agent=chance.choices(agents, [20, 50, 5, 10, 10, 5])[0],
+        network=chance.choice(["203.0.113.0", "198.51.100.0", "192.0.2.0"]),
+        user_agent=program + chance.choices(agents, [20, 50, 5, 10, 10, 5])[0],
     )
 
 

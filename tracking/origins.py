@@ -1,0 +1,75 @@
+"""By which program, and from which country, a hit came: the two numbers that are stored with it.
+
+They are given when a hit is stored, because a person who is erased takes the user agent and the
+network along, and the sums that were made of them (tracking/breakdowns.py) have to stay exact.
+"""
+
+from functools import cache, lru_cache
+
+from django.db.backends.utils import CursorWrapper
+
+from tracking import countries, judging
+from tracking.countries import HIDDEN, UNKNOWN, Countries
+from tracking.packs import unescape
+from tracking.programs import Device, parts, program
+
+# Those of people who have been erased have lost what they were read from, and keep their numbers.
+_OF_CAMPAIGN = "FROM tracking_event WHERE campaign_id = %s AND subscriber_id >= 0"
+_READ_PROGRAMS = f"SELECT DISTINCT user_agent, program {_OF_CAMPAIGN}"
+_READ_COUNTRIES = f"SELECT DISTINCT host(network), country, program {_OF_CAMPAIGN}"
+_WRITE_PROGRAMS = """
+UPDATE tracking_event event SET program = found.program
+FROM unnest(%s::text[], %s::smallint[]) found (user_agent, program)
+WHERE event.campaign_id = %s AND event.subscriber_id >= 0 AND event.user_agent = found.user_agent
+"""
+_WRITE_COUNTRIES = """
+UPDATE tracking_event event SET country = found.country
+FROM unnest(%s::inet[], %s::smallint[], %s::smallint[]) found (network, program, country)
+WHERE event.campaign_id = %s AND event.subscriber_id >= 0 AND event.network = found.network
+  AND event.program = found.program
+"""
+
+
+def of(user_agent: str, network: str) -> tuple[int, int]:
+    """Return the numbers of program and country of a hit.
+
+    Takes what a line of a pack has (tracking/packs.py): the user agent escaped, the network cut.
+    """
+    found, is_hidden = _program(user_agent)
+    return found, HIDDEN if is_hidden else known_countries().find(network)
+
+
+def read_again(cursor: CursorWrapper, campaign_id: int) -> None:
+    """Give a campaign's hits the numbers that they would be given now.
+
+    Countries that were known stay where none is known now: the database may be elsewhere.
+    """
+    cursor.execute(_READ_PROGRAMS, [campaign_id])
+    agents = {agent: program(agent) for agent, was in cursor.fetchall() if program(agent) != was}
+    if agents:
+        cursor.execute(_WRITE_PROGRAMS, [[*agents], [*agents.values()], campaign_id])
+    cursor.execute(_READ_COUNTRIES, [campaign_id])
+    changed = [
+        (network, number, country)
+        for network, was, number in cursor.fetchall()
+        if network and (country := _country(network, number)) not in (was, UNKNOWN)
+    ]
+    if changed:
+        cursor.execute(_WRITE_COUNTRIES, [*map(list, zip(*changed, strict=True)), campaign_id])
+
+
+@cache
+def known_countries() -> Countries:
+    """Return the database of countries, opened once by each process."""
+    return countries.load(judging.known_networks())
+
+
+def _country(network: str, number: int) -> int:
+    return HIDDEN if parts(number)[1] == Device.HIDDEN else known_countries().find(network)
+
+
+@lru_cache(maxsize=16_384)
+def _program(user_agent: str) -> tuple[int, bool]:
+    """Return a program's number, and whether it hides where the reader is."""
+    found = program(unescape(user_agent))
+    return found, parts(found)[1] == Device.HIDDEN
