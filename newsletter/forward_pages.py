@@ -16,7 +16,7 @@ from newsletter.composing import forwarded
 from newsletter.forward_form import ForwardForm
 from newsletter.models import Edition
 from newsletter.templating import TemplateProblem
-from subscribers import visitors
+from subscribers import passing_on, visitors
 from subscribers.models import Subscriber
 from subscribers.views import ONE_CLICK, show, token_page
 from tracking import facts, forwards, tokens
@@ -43,6 +43,8 @@ def forward(request: HttpRequest, token: str) -> HttpResponse:
     if owner is None:
         raise tokens.BadToken
     edition = _edition(campaign_id)
+    if not passing_on.is_allowed(campaign_id):
+        return show(request, "forward_off", {"is_page": False}, status=403)
     if request.method != "POST":
         form = ForwardForm(campaign_id, subscriber_id)
         return _forward_page(request, edition, owner, form)
@@ -68,6 +70,8 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
     """Show a mail as a web page, to whoever has the link."""
     campaign_id, forward_id = tokens.read_share(token)
     edition = _edition(campaign_id)
+    if not passing_on.is_allowed(campaign_id):
+        return show(request, "forward_off", {"is_page": True}, status=403)
     pages = Forward.objects.filter(campaign_id=campaign_id).exclude(kind=Kind.FRIEND)
     page = pages.filter(pk=forward_id).first()
     try:

@@ -132,6 +132,16 @@ class MailingList(models.Model):
             "also for mail that is already in inboxes."
         ),
     )
+    forwarding = models.BooleanField(
+        "readers may forward its mail",
+        default=True,
+        db_default=True,
+        help_text=(
+            "By a link in each mail, to friends or as a page to share. Mail to several lists can "
+            "be forwarded only if all of them allow it. Switched off, it ends at once, also for "
+            "mail that is already in inboxes and for pages that were shared."
+        ),
+    )
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.timezone import now
 
-from subscribers import suppression
+from subscribers import passing_on, suppression
 from subscribers.models import Suppression
 from tracking.forward_models import Forward, ForwardRefusal
 
@@ -58,7 +58,8 @@ def find(forward_id: int) -> Forward | None:
     if forward is None:
         return None
     digest = bytes(forward.email_hash or b"")
-    if refused([digest]) or forward.asked_at < now() - OLDEST:
+    is_allowed = passing_on.is_allowed(forward.campaign_id)
+    if not is_allowed or refused([digest]) or forward.asked_at < now() - OLDEST:
         _end(forward_id, State.ASKED, State.SKIPPED)
         return None
     return forward

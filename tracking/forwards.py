@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from subscribers import recording, signing, suppression
+from subscribers import passing_on, recording, signing, suppression
 from subscribers.addresses import Address
 from subscribers.models import Subscriber, TrackingChoice
 from tracking.forward_models import Forward, ForwardRefusal
@@ -54,6 +54,10 @@ class Gone(Exception):
     """The reader whose copy it was is not known any more."""
 
 
+class NotAllowed(Exception):
+    """A list of the campaign does not let its mail be forwarded. Nothing was stored."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a reader asks for in one form."""
@@ -69,11 +73,14 @@ class Wish:
 
 
 def ask(wish: Wish) -> None:
-    """Have each friend sent a copy, except those who are not to get one. Raises TooMany, Gone.
+    """Have each friend sent a copy, except those who are not to get one.
+
+    Raises TooMany, Gone, NotAllowed.
 
     Who is skipped counts against the limits like everybody else: otherwise they would tell who
     is on the suppression list.
     """
+    _check_allowed(wish.campaign_id)
     friends = {suppression.email_hash(friend.key): friend for friend in wish.friends[:AT_ONCE]}
     with transaction.atomic():
         owner = _lock(wish.subscriber_id)
@@ -90,7 +97,11 @@ def ask(wish: Wish) -> None:
 
 
 def share(campaign_id: int, subscriber_id: int) -> Forward:
-    """Return the shared page that a reader made of a mail, the same each time. Raises Gone."""
+    """Return the shared page that a reader made of a mail, the same each time.
+
+    Raises Gone, NotAllowed.
+    """
+    _check_allowed(campaign_id)
     with transaction.atomic():
         owner = _lock(subscriber_id)
         _make_common(campaign_id)
@@ -131,14 +142,18 @@ def child(forward: Forward, friend: str = "") -> int:
         .first()
     )
     said = [forward.tracking, friend, *([owner] if owner is not None else [])]
-    usual = recording.of_campaign(forward.campaign_id)
-    choice = TrackingChoice.strictest(each or usual for each in said)
+    choice = least(said, recording.of_campaign(forward.campaign_id))
     if choice == TrackingChoice.OFF:
         return 0
     if choice == TrackingChoice.INDIVIDUAL:
         return forward.pk
     common = Forward.objects.filter(campaign_id=forward.campaign_id, kind=Kind.COMMON)
     return common.values_list("id", flat=True).first() or 0
+
+
+def least(said: Iterable[str], usual: TrackingChoice) -> TrackingChoice:
+    """Return the least that people allow; `usual` stands for who has chosen nothing ("")."""
+    return TrackingChoice.strictest(each or usual for each in said)
 
 
 def tidy() -> None:
@@ -187,6 +202,11 @@ def _lock(subscriber_id: int) -> Subscriber:
     if owner is None:
         raise Gone
     return owner
+
+
+def _check_allowed(campaign_id: int) -> None:
+    if not passing_on.is_allowed(campaign_id):
+        raise NotAllowed
 
 
 def _take_turn() -> None:

@@ -53,6 +53,7 @@ class MailingListAdmin(Listing):
         (None, {"fields": ("name", "slug", "description")}),
         ("Joining", {"fields": ("visibility", "opt_in", "consent_wording")}),
         ("Opens and clicks", {"fields": ("tracking",)}),
+        ("Forwarding", {"fields": ("forwarding",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailingList]:

@@ -166,7 +166,7 @@ def _chart(
     ratios = [point.ratio(measure) for point in line]
     rates = [_per_cent(ratio.rate) if ratio else None for ratio in ratios]
     usual = _per_cent(middle(rows, measure))
-    series = [{"label": called.title, "colour": called.colour, "data": rates}]
+    series: list[dict[str, Any]] = [{"label": called.title, "colour": called.colour, "data": rates}]
     if usual is not None:
         series.append(
             {"label": "Middle", "colour": "soft", "data": [usual] * len(line), "is_dashed": True}

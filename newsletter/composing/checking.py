@@ -5,15 +5,22 @@ mistake is named with its field and its line. What is left are mistakes that sho
 everything is put together.
 """
 
+from jinja2 import nodes
+
 from newsletter.composing import headers
 from newsletter.composing.edition import compile_edition
 from newsletter.composing.frames import default_frame
 from newsletter.composing.links import BadLink
 from newsletter.models import Campaign
-from newsletter.templating import TemplateProblem
+from newsletter.templating import TemplateProblem, text_environment
 from newsletter.templating.trial import Part, try_out
+from subscribers import passing_on
 
 _SENDERS = ("from_email", "reply_to")
+_NO_FORWARDING = (
+    "{{ forward_url }} leads nowhere, because a list of this campaign does not let its mail be "
+    "forwarded. Take it out, or allow it in the settings of the list."
+)
 
 
 def check(campaign: Campaign) -> list[TemplateProblem]:
@@ -27,7 +34,7 @@ def check(campaign: Campaign) -> list[TemplateProblem]:
         ]
     )
     problems += _check_senders(campaign)
-    return problems or _check_whole(campaign)
+    return problems or _check_forwarding(campaign) or _check_whole(campaign)
 
 
 def check_template(html: str) -> list[TemplateProblem]:
@@ -51,6 +58,18 @@ def _check_senders(campaign: Campaign) -> list[TemplateProblem]:
         except headers.BadHeader as error:
             problems.append(TemplateProblem(f"This can't stand here: {error}.", 0, field))
     return problems
+
+
+def _check_forwarding(campaign: Campaign) -> list[TemplateProblem]:
+    """Find links for forwarding that would lead to a page which says that it is not allowed."""
+    if campaign.pk is None or passing_on.is_allowed(campaign.pk):
+        return []
+    return [
+        TemplateProblem(_NO_FORWARDING, name.lineno, field)
+        for field, source in (("body", campaign.body), ("template", _frame(campaign)))
+        for name in text_environment.parse(source).find_all(nodes.Name)
+        if name.name == "forward_url"
+    ]
 
 
 def _check_whole(campaign: Campaign, frame: str | None = None) -> list[TemplateProblem]:

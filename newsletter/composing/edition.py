@@ -22,6 +22,7 @@ from newsletter.templating import (
     rules,
     text_environment,
 )
+from subscribers import passing_on
 from subscribers.models import MailingList, Organisation
 from tracking import links as tracked
 
@@ -59,19 +60,21 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
         "contact_email": organisation.contact_email,
         "website": organisation.website,
     }
+    may_forward = campaign.pk is None or passing_on.is_allowed(campaign.pk)
     links = Links([organisation.privacy_url] if organisation.privacy_url else [], said)
     content = body_html(campaign)
     html = document.build(
         frame,
         document.Parts(
             content=content,
-            footer=footer.html(organisation),
+            footer=footer.html(organisation, may_forward=may_forward),
             subject=campaign.subject,
             preheader=campaign.preheader,
         ),
         links,
     )
-    text = plaintext.to_text(content, links) + footer.text(organisation)
+    below = footer.text(organisation, may_forward=may_forward)
+    text = plaintext.to_text(content, links) + below
     for environment, source in ((html_environment, html), (text_environment, text)):
         compile_source(environment, source, "body")
     mailing_list = _list_of(campaign)
