@@ -15,7 +15,7 @@ from tests.factories import make_campaign, make_list, make_subscriber
 from tests.tracking import exact
 from tests.tracking.makers import append, opened
 from tracking import ingest
-from tracking.models import CampaignTotal, Event
+from tracking.models import CampaignTotal, Event, Forward
 
 pytestmark = pytest.mark.usefixtures("stored")
 
@@ -119,3 +119,75 @@ class TestWithdrawal:
             edge.get(path)
 
         assert set(names()) == {person.pk}
+
+
+class TestForwards:
+    """Copies that somebody had sent to friends, and that are read when they chose otherwise."""
+
+    @pytest.fixture(autouse=True)
+    def _naming(self, settings) -> None:
+        settings.TRACKING_DEFAULT = INDIVIDUAL
+
+    def make(self, kind: int, owner: int = 0, **fields) -> Forward:
+        return Forward.objects.create(
+            **{"campaign_id": 7, "subscriber_id": owner, "kind": kind, "state": "made", **fields}
+        )
+
+    def copies(self) -> list[int]:
+        """Take in all that waits; return which copies events name."""
+        names()
+        return list(Event.objects.order_by("id").values_list("forward_id", flat=True))
+
+    @pytest.mark.parametrize("kind", [Forward.Kind.FRIEND, Forward.Kind.SHARE])
+    @pytest.mark.parametrize(
+        ("by_now", "outcome"),
+        [("", "itself"), (INDIVIDUAL, "itself"), (AGGREGATE, "common"), (OFF, "nothing")],
+    )
+    def test_a_copy_follows_whoever_passed_it_on(self, kind, by_now, outcome):
+        owner, friend = make_subscriber(), make_subscriber(tracking=OFF)
+        common = self.make(Forward.Kind.COMMON).pk
+        copy = self.make(kind, owner.pk, email_hash=b"x" * 16).pk
+        other = self.make(Forward.Kind.SHARE, friend.pk + 1).pk
+        owner.tracking = by_now
+        owner.save()
+
+        append(opened(forward_id=copy), opened(forward_id=other), opened(forward_id=common))
+
+        expected = {"itself": [copy], "common": [common], "nothing": []}[outcome]
+        assert self.copies() == [*expected, other, common]
+        exact.check()
+
+    def test_what_was_chosen_when_it_was_passed_on_still_holds(self):
+        owner = make_subscriber(tracking=INDIVIDUAL)
+        self.make(Forward.Kind.COMMON)
+        copy = self.make(Forward.Kind.SHARE, owner.pk, tracking=OFF).pk
+
+        append(opened(forward_id=copy))
+
+        assert self.copies() == []
+
+    @pytest.mark.parametrize("choice", [OFF, AGGREGATE])
+    def test_the_lists_count_for_who_has_chosen_nothing(self, settings, choice):
+        common = self.make(Forward.Kind.COMMON).pk
+        copy = self.make(Forward.Kind.SHARE, make_subscriber().pk).pk
+        settings.TRACKING_DEFAULT = choice
+
+        append(opened(forward_id=copy), opened(forward_id=common))
+
+        assert self.copies() == ([] if choice == OFF else [common, common])
+        exact.check()
+
+    def test_a_copy_whose_owner_is_erased_goes_on_to_count(self):
+        copy = self.make(Forward.Kind.FRIEND, 0, email_hash=b"x" * 16).pk
+
+        append(opened(forward_id=copy), opened(forward_id=999_999))
+
+        assert self.copies() == [copy, 999_999]
+
+    def test_without_a_common_row_nothing_is_told_apart(self):
+        owner = make_subscriber(tracking=AGGREGATE)
+        copy = self.make(Forward.Kind.SHARE, owner.pk).pk
+
+        append(opened(forward_id=copy))
+
+        assert self.copies() == []
