@@ -255,6 +255,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "count-mailboxes": {
+        "task": "newsletter.tasks.count_mailboxes",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "fold-growth": {
         "task": "newsletter.tasks.fold_growth",
         "schedule": 60.0,

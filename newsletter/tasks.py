@@ -15,6 +15,7 @@ from newsletter import (
     confirmations,
     forwarding,
     list_readings,
+    mailboxes,
     outcomes,
     summaries,
     summing,
@@ -99,6 +100,12 @@ def mail_summaries() -> None:
 def sum_campaigns() -> None:
     """Add up what campaigns came to, for the pages about many of them."""
     summing.sum_due(now())
+
+
+@shared_task
+def count_mailboxes() -> None:
+    """Count what came of campaigns' mails at each mailbox provider."""
+    mailboxes.count_due(now())
 
 
 @shared_task

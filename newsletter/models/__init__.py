@@ -2,6 +2,7 @@
 
 from newsletter.models.campaign import BODY_LIMIT, Campaign, Edition, Template
 from newsletter.models.delivery import Batch, Deferral, Delivery, Handover
+from newsletter.models.mailbox import MailboxCount, MailboxTotal
 from newsletter.models.server import (
     DkimKey,
     MailDomain,
@@ -24,6 +25,8 @@ __all__ = [
     "Edition",
     "Handover",
     "MailDomain",
+    "MailboxCount",
+    "MailboxTotal",
     "Pause",
     "Provider",
     "SendingServer",

@@ -104,6 +104,10 @@ class Directory:
         """Return how people call a group."""
         return self._names.get(group, group)
 
+    def is_known(self, group: str) -> bool:
+        """Say whether a group is a provider that has a name, not one domain's."""
+        return group in self._names
+
     def group_of_server(self, host: str) -> str:
         """Return the group of a mail server's name; '' for none."""
         labels = host.split(".")
