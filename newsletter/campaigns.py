@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import OperationalError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from newsletter import audience, composing, wake
@@ -305,6 +305,12 @@ def work() -> int:
         campaign__status=Status.RUNNING,
     )
     return due.exclude(campaign__retry_at__gt=Now()).count()
+
+
+def runs() -> int:
+    """Return how many runs of workers send now."""
+    claimed = Batch.objects.filter(state=Batch.State.CLAIMED, lease_until__gt=Now())
+    return int(claimed.aggregate(runs=Count("run", distinct=True))["runs"])
 
 
 def finish_complete() -> None:

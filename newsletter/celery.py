@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from celery import Celery, signals
+from django.db import close_old_connections
 
 from newsletter import readiness
 
@@ -17,6 +18,9 @@ warnings.filterwarnings("ignore", message="You're running the worker with superu
 app = Celery("newsletter")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Celery would close the connection to the database after each task, and a new one costs more than
+# what a tick has to do. Django closes it when it is old (CONN_MAX_AGE) or broken.
+app.conf["CELERY_DB_REUSE_MAX"] = 1_000  # tasks
 
 
 @signals.worker_ready.connect
@@ -31,6 +35,12 @@ def _process_begins(**_: Any) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+@signals.task_prerun.connect
+def _task_begins(**_: Any) -> None:
+    """Have Django look whether the connection that an earlier task left is still good."""
+    close_old_connections()
 
 
 @signals.beat_init.connect

@@ -28,7 +28,9 @@ RUN = 45.0  # seconds that a process is kept by campaigns
 SHORT_RUN = 5.0  # the same when the worker has no other process
 LOOK_UPS = 2_000  # domains whose provider is looked up at a time
 COUNTING = 3000  # seconds that a count of all lists may take
-WAKE_UPS = 32  # messages at each tick; what nobody takes is forgotten at the next
+# Messages at each tick, besides one for each run that goes on, whose worker may take it in vain.
+# Each worker that begins wakes the next; what nobody takes is forgotten at the next tick.
+WAKE_UPS = 2
 
 
 @shared_task
@@ -37,7 +39,8 @@ def wake_campaigns() -> None:
     campaigns.start_due()
     run.settle_abandoned()
     campaigns.finish_complete()
-    for _ in range(min(campaigns.work(), WAKE_UPS)):
+    waiting = campaigns.work()
+    for _ in range(min(waiting, campaigns.runs() + WAKE_UPS) if waiting else 0):
         send.apply_async(expires=settings.TICK)
 
 
@@ -48,6 +51,8 @@ def send() -> None:
     with slots.slot() as is_ours, shutdown.put_off() as is_stopping:
         if not is_ours or is_stopping():
             return
+        if campaigns.work() > 1:
+            send.apply_async(expires=settings.TICK)
         result = run.send(seconds=seconds, is_stopping=is_stopping)
     campaigns.finish_complete()
     if result.has_more:
