@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from newsletter.admin import list_report
 from newsletter.admin.listing import Listing, badge
 from subscribers.models import MailingList, Subscription, TrackingChoice
 
@@ -42,9 +43,10 @@ def sign_up_url(mailing_list: MailingList) -> str:
 class MailingListAdmin(Listing):
     """Make lists, and see how many people are on them."""
 
-    list_display = ("title", "slug", "visible", "joining", "active", "pending", "left", "page")
+    list_display = ("title", "slug", "visible", "joining", "active", "pending", "left", "pages")
     list_filter = ("visibility", "opt_in")
     list_filter_submit = False
+    change_form_outer_before_template = "admin/subscribers/mailinglist/above.html"
     empty_words = "A list is what people join, and what campaigns go to."
     search_fields = ("name", "slug")
     search_help_text = "A part of the name"
@@ -117,15 +119,23 @@ class MailingListAdmin(Listing):
         """Show who has left."""
         return _people(mailing_list, "unsubscribed", mailing_list.left_people)
 
-    @admin.display(description="Sign-up page")
-    def page(self, mailing_list: MailingList) -> SafeString | str:
-        """Link to the public page."""
+    @admin.display(description="Pages")
+    def pages(self, mailing_list: MailingList) -> SafeString:
+        """Link to the report, and to the public page."""
+        report = reverse("admin:subscribers_mailinglist_report", args=[mailing_list.pk])
+        found = format_html('<a class="bs-text-link" href="{}">Report</a>', report)
         url = sign_up_url(mailing_list)
         if not url:
-            return "–"
+            return found
         return format_html(
-            '<a class="bs-text-link" href="{}" target="_blank" rel="noopener">Open</a>', url
+            '{} · <a class="bs-text-link" href="{}" target="_blank" rel="noopener">Sign-up</a>',
+            found,
+            url,
         )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the report of a list."""
+        return [*list_report.urls(), *super().get_urls()]
 
 
 def _people(mailing_list: MailingList, status: str, count: int) -> SafeString:

@@ -14,8 +14,9 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from newsletter.admin import consenting
-from newsletter.admin.listing import Listing, badge, moment, person
+from newsletter.admin import consenting, person
+from newsletter.admin.listing import Listing, badge, moment
+from newsletter.admin.listing import person as person_cell
 from newsletter.models import Campaign, Delivery
 from subscribers import addresses, recording, suppression
 from subscribers.models import (
@@ -132,6 +133,7 @@ class SubscriberAdmin(Listing):
     search_help_text = "The beginning of an address"
     ordering = ("-id",)
     empty_words = "People come by a sign-up page, by an import, or one by one."
+    change_form_outer_before_template = "admin/subscribers/subscriber/above.html"
     change_form_outer_after_template = "admin/subscribers/subscriber/panels.html"
     fieldsets = (
         (None, {"fields": ("email", "name")}),
@@ -161,7 +163,7 @@ class SubscriberAdmin(Listing):
     @admin.display(description="Subscriber", ordering="id")
     def who(self, subscriber: Subscriber) -> SafeString:
         """Show address and name."""
-        return person(subscriber.email, subscriber.name)
+        return person_cell(subscriber.email, subscriber.name)
 
     @admin.display(description="Status")
     def state(self, subscriber: Subscriber) -> SafeString:
@@ -206,8 +208,8 @@ class SubscriberAdmin(Listing):
         return response
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the buttons of a person's page."""
-        return [*consenting.urls(), *super().get_urls()]
+        """Add the buttons of a person's page, and the page of what they did."""
+        return [*consenting.urls(), *person.urls(), *super().get_urls()]
 
 
 def state_badge(suppressed: bool, statuses: Iterable[str]) -> SafeString:
