@@ -59,7 +59,31 @@ CAMPAIGNS: Final = Table(
     """,
 )
 
-TABLES: Final = {CAMPAIGNS.name: CAMPAIGNS, **export_tables.TABLES}
+_PEOPLE = (
+    *("sent", "refused", "opened", "clicked", "machine_opened", "machine_clicked"),
+    *("any_opened", "any_clicked", "leavers"),
+)
+MAILBOXES: Final = Table(
+    "mailboxes",
+    (
+        Column("campaign_id", "row.campaign_id"),
+        Column("provider", "row.provider", "text"),
+        Column("name", "row.name", "text"),
+        *(Column(name, f"row.{name}") for name in _PEOPLE),
+        Column("counted_at", "counted.counted_at", "time"),
+    ),
+    """
+    FROM newsletter_mailboxtotal row
+    JOIN newsletter_mailboxcount counted ON counted.campaign_id = row.campaign_id
+    WHERE (%(campaign)s = 0 OR row.campaign_id = %(campaign)s)
+    """,
+)
+
+TABLES: Final = {
+    CAMPAIGNS.name: CAMPAIGNS,
+    MAILBOXES.name: MAILBOXES,
+    **export_tables.TABLES,
+}
 
 # For the page of downloads: what stands in a row.
 WORDS: Final = {
@@ -67,6 +91,11 @@ WORDS: Final = {
     "hours": ("Hours", "an hour of a campaign, with opens and clicks"),
     "moments": ("Five minutes", "five minutes of a campaign, with opens and clicks"),
     "links": ("Links", "a link, with its clicks"),
+    "breakdowns": (
+        "Programs and countries",
+        "a mail program, kind of device or country, with opens and clicks",
+    ),
+    "mailboxes": ("Mailbox providers", "a provider, with mails, and people who opened or clicked"),
     "verdicts": ("Verdicts", "what hits were taken for, and how many"),
     "forwards": ("Forwards", "a copy that was forwarded, or a page that was shared"),
     "readers": ("Readers", "a person, with what they did"),

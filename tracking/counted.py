@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from tracking.breakdown_reports import Part
 from tracking.reports import Hour, LinkReport, Totals
 
 
@@ -13,12 +14,12 @@ class Counted(StrEnum):
     MACHINES = "machines"
 
 
-def opens(sums: Totals | Hour, counted: Counted) -> int:
+def opens(sums: Totals | Hour | Part, counted: Counted) -> int:
     """Return how many opens there were, in requests."""
     return _chosen(sums.opens, sums.machine_opens, counted)
 
 
-def clicks(sums: Totals | Hour | LinkReport, counted: Counted) -> int:
+def clicks(sums: Totals | Hour | LinkReport | Part, counted: Counted) -> int:
     """Return how many clicks there were, in requests."""
     return _chosen(sums.clicks, sums.machine_clicks, counted)
 

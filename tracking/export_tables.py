@@ -6,10 +6,15 @@ forwards others stand without a name; tables that are about people leave them ou
 
 from typing import Final
 
+from tracking import countries
+from tracking.breakdown_models import Dimension
+from tracking.breakdown_reports import DEVICES
 from tracking.classify.verdicts import Verdict
+from tracking.countries import HIDDEN, UNKNOWN
 from tracking.exports import Column, Table
 from tracking.forward_models import Forward
 from tracking.models import Kind
+from tracking.programs import CLIENTS, DEVICE_BITS
 
 
 def _words(sql: str, words: dict[int, str]) -> str:
@@ -20,6 +25,15 @@ def _words(sql: str, words: dict[int, str]) -> str:
 
 _KINDS = {kind.value: kind.name.lower() for kind in Kind}
 _VERDICTS = {verdict.value: verdict.name.lower() for verdict in Verdict}
+_CLIENTS = {number: client.name for number, client in CLIENTS.items()}
+_DEVICES = {device.value: name for device, name in DEVICES.items()}
+_DIMENSIONS = {dimension.value: dimension.name.lower() for dimension in Dimension}
+# A country's number is made of its two letters: tracking/countries.py.
+_COUNTRY = (
+    f"CASE row.value WHEN {UNKNOWN} THEN '{countries.name(UNKNOWN)}' "
+    f"WHEN {HIDDEN} THEN '{countries.name(HIDDEN)}' "
+    "ELSE chr(row.value >> 8) || chr(row.value & 255) END"
+)
 _FORWARDS = {kind.value: kind.name.lower() for kind in Forward.Kind}
 
 # Who may be named by now, of rows that `row` names by campaign_id and subscriber_id.
@@ -64,6 +78,8 @@ EVENTS: Final = Table(
         Column("url", "link.url", "text"),
         Column("forward_id", "nullif(row.forward_id, 0)"),
         Column("user_agent", "row.user_agent", "text"),
+        Column("client", _words(f"(row.program >> {DEVICE_BITS})", _CLIENTS), "text"),
+        Column("device", _words(f"(row.program & {(1 << DEVICE_BITS) - 1})", _DEVICES), "text"),
         Column("network", "host(row.network)", "text", is_personal=True),
         *_people(is_optional=True),
     ),
@@ -103,6 +119,21 @@ VERDICTS: Final = Table(
         *_counts("hits", "people", "forwarded_hits"),
     ),
     f"FROM tracking_verdicttotal row {_OF_CAMPAIGN}",
+)
+BREAKDOWNS: Final = Table(
+    "breakdowns",
+    (
+        Column("campaign_id", "row.campaign_id"),
+        Column("dimension", _words("row.dimension", _DIMENSIONS), "text"),
+        Column(
+            "value",
+            f"CASE row.dimension WHEN {Dimension.CLIENT:d} THEN {_words('row.value', _CLIENTS)} "
+            f"WHEN {Dimension.DEVICE:d} THEN {_words('row.value', _DEVICES)} ELSE {_COUNTRY} END",
+            "text",
+        ),
+        *_counts("opens", "clicks", "machine_opens", "machine_clicks"),
+    ),
+    f"FROM tracking_breakdown row {_OF_CAMPAIGN}",
 )
 _CLICKS = ("clicks", "unique_clicks", "machine_clicks", "unique_machine_clicks")
 LINKS: Final = Table(
@@ -167,5 +198,8 @@ FORWARDS: Final = Table(
 
 TABLES: Final = {
     table.name: table
-    for table in (EVENTS, HOURS, MOMENTS, LINKS, VERDICTS, FORWARDS, READERS, READER_LINKS)
+    for table in (
+        *(EVENTS, HOURS, MOMENTS, LINKS, BREAKDOWNS, VERDICTS),
+        *(FORWARDS, READERS, READER_LINKS),
+    )
 }
