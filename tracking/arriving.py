@@ -3,15 +3,18 @@
 The first verdict is what can be said of a hit alone or, when a mail's links were followed more than
 once in a batch, together with these. Five minutes later tracking/judging.py looks again, with all
 hits around it.
+
+A batch is worked on by columns (all campaigns, all times, …): a loop in Python over all hits, each
+with a call or two, would cost more than all the rest.
 """
 
 import json
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from itertools import compress
+from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
@@ -19,11 +22,17 @@ from tracking import choices, judging, origins
 from tracking.classify import Evidence, Judgement
 from tracking.packs import NULL, BadPack, unescape
 
-# One look into the key for each, whatever the planner thinks of so many; and one text as answer,
-# because rows would cost more to take apart here than to find.
+# One look into the key for each, whatever the planner thinks of so many, and in the key's order, so
+# that neighbours meet on the same pages; and one text as answer, because rows would cost more to
+# take apart here than to find.
 _READ_HANDOVERS = """
-SELECT string_agg(coalesce(date_part('epoch', sent.at)::text, ''), ' ' ORDER BY number)
-FROM unnest(%s::bigint[], %s::bigint[]) WITH ORDINALITY asked (campaign_id, subscriber_id, number)
+SELECT string_agg(coalesce((date_part('epoch', sent.at) * 1000)::bigint::text, ''), ' '
+                  ORDER BY number)
+FROM (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[]) WITH ORDINALITY
+        given (campaign_id, subscriber_id, number)
+    ORDER BY campaign_id, subscriber_id
+) asked
 LEFT JOIN LATERAL (
     SELECT at FROM tracking_handover known
     WHERE known.campaign_id = asked.campaign_id AND known.subscriber_id = asked.subscriber_id
@@ -31,36 +40,60 @@ LEFT JOIN LATERAL (
 ) sent ON true
 """
 
-_Fields = list[str]  # of a line: see tracking/packs.py
-_CAMPAIGN, _SUBSCRIBER, _FORWARD, _AT, _NETWORK, _AGENT, _MARKS = 1, 2, 3, 5, 6, 7, 8  # places
-_MAIL = itemgetter(_CAMPAIGN, _SUBSCRIBER, _FORWARD)
+_Column = Sequence[str]
 _NOBODY = _OWN = "0"
 _LOADING = ("1", "5")  # the kinds that load a picture; others follow a link
 _DAY_DIGITS = 8  # of milliseconds: 28 hours
-_STEPS = (0, 1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)  # seconds that are told apart
+# Milliseconds since the hand-over that are told apart.
+_STEPS = [seconds * 1000 for seconds in (0, 1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)]
 _MOST_GLANCES = 50_000
 
-_glances: dict[tuple[Any, ...], Judgement] = {}
+_glances: dict[tuple[Any, ...], str] = {}
+
+
+class _Hits(NamedTuple):
+    """The hits of a batch: what stands in the lines of packs, a column for each field."""
+
+    kinds: _Column
+    campaigns: _Column
+    subscribers: _Column
+    forwards: _Column
+    links: _Column
+    times: _Column  # milliseconds since 1970
+    networks: _Column
+    agents: _Column
+    marks: _Column
 
 
 def receive(cursor: CursorWrapper, lines: Iterable[bytes]) -> list[str]:
-    """Return the lines for COPY, each with seconds since the hand-over, verdict and reason.
+    """Return the lines for COPY, each with milliseconds since the hand-over, verdict and reason.
 
     Hits that may not be kept are left out. Call when no erasure can come in between. Raises
     BadPack, or DataError for numbers that are too large.
     """
     fields = choices.apply(cursor, _split(lines))
-    handovers = _handovers(cursor, fields)
-    since_sent = [_since_sent(each, handovers) for each in fields]
-    judgements = list(map(_glance, fields, since_sent))
-    for group in _busy(fields):
-        hits = [_evidence(fields[index], since_sent[index]) for index in group]
-        for index, judgement in zip(group, judging.judge(hits), strict=True):
-            judgements[index] = judgement
-    return list(map(_line, fields, since_sent, judgements))
+    if not fields:
+        return []
+    hits = _Hits(*zip(*fields, strict=True))
+    since_sent = _since_sent(cursor, hits)
+    verdicts = _glance(hits, since_sent)
+    for group in _busy(hits):
+        judgements = judging.judge([_evidence(hits, since_sent, index) for index in group])
+        for index, judgement in zip(group, judgements, strict=True):
+            verdicts[index] = _text(judgement)
+    return [
+        f"{seen}\t{NULL if since is None else since}\t{verdict}\t{program}\t{country}\n"
+        for seen, since, verdict, (program, country) in zip(
+            map("\t".join, fields),
+            since_sent,
+            verdicts,
+            map(origins.of, hits.agents, hits.networks),
+            strict=True,
+        )
+    ]
 
 
-def _split(lines: Iterable[bytes]) -> list[_Fields]:
+def _split(lines: Iterable[bytes]) -> list[list[str]]:
     try:
         text = b"".join(lines).decode()
     except UnicodeDecodeError as error:
@@ -68,76 +101,88 @@ def _split(lines: Iterable[bytes]) -> list[_Fields]:
     return [line.split("\t") for line in text.split("\n")[:-1]]
 
 
-def _handovers(cursor: CursorWrapper, fields: list[_Fields]) -> dict[tuple[str, str], float]:
-    """Return when (seconds since 1970) each person's own copy of a campaign was handed over."""
-    copies = list(
-        {
-            (each[_CAMPAIGN], each[_SUBSCRIBER])
-            for each in fields
-            if each[_SUBSCRIBER] != _NOBODY and each[_FORWARD] == _OWN
-        }
-    )
-    if not copies:
+def _since_sent(cursor: CursorWrapper, hits: _Hits) -> list[int | None]:
+    """Return for each hit the milliseconds since this person's own copy was handed over."""
+    copies = list(zip(hits.campaigns, hits.subscribers, strict=True))
+    sent = _handovers(cursor, compress(copies, map(_OWN.__eq__, hits.forwards)))
+    return [
+        None if forward != _OWN or (moment := sent.get(copy)) is None else int(at) - moment
+        for copy, forward, at in zip(copies, hits.forwards, hits.times, strict=True)
+    ]
+
+
+def _handovers(
+    cursor: CursorWrapper, copies: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Return when (milliseconds since 1970) each copy of a campaign was handed over."""
+    asked = [copy for copy in set(copies) if copy[1] != _NOBODY]
+    if not asked:
         return {}
-    campaigns, subscribers = zip(*copies, strict=True)
+    campaigns, subscribers = zip(*asked, strict=True)
     # As text, which psycopg takes as it is: each is a number already.
     cursor.execute(_READ_HANDOVERS, [f"{{{','.join(each)}}}" for each in (campaigns, subscribers)])
     moments = cursor.fetchone()[0].split(" ")
-    return {copy: float(moment) for copy, moment in zip(copies, moments, strict=True) if moment}
+    return {copy: int(moment) for copy, moment in zip(asked, moments, strict=True) if moment}
 
 
-def _since_sent(fields: _Fields, handovers: Mapping[tuple[str, str], float]) -> float | None:
-    if fields[_FORWARD] != _OWN:
-        return None
-    sent = handovers.get((fields[_CAMPAIGN], fields[_SUBSCRIBER]))
-    return None if sent is None else round(int(fields[_AT]) / 1000 - sent, 3)
+def _glance(hits: _Hits, since_sent: list[int | None]) -> list[str]:
+    """Judge each hit by itself. Hits that say the same are judged once."""
+    keys = zip(
+        hits.kinds,
+        hits.agents,
+        hits.marks,
+        map(NULL.__eq__, hits.networks),
+        map(judging.known_networks().find, hits.networks),
+        [None if since is None else bisect(_STEPS, since) for since in since_sent],
+        # The day, because what a program says of itself grows old.
+        [at[:-_DAY_DIGITS] for at in hits.times],
+        strict=True,
+    )
+    if len(_glances) > _MOST_GLANCES:
+        _glances.clear()
+    verdicts = []
+    for index, key in enumerate(keys):
+        verdict = _glances.get(key)
+        if verdict is None:
+            [judgement] = judging.judge([_evidence(hits, since_sent, index)])
+            verdict = _glances[key] = _text(judgement)
+        verdicts.append(verdict)
+    return verdicts
 
 
-def _glance(fields: _Fields, since_sent: float | None) -> Judgement:
-    """Judge a hit by itself. Hits that say the same are judged once."""
-    network = fields[_NETWORK]
-    step = None if since_sent is None else bisect(_STEPS, since_sent)
-    # The day, because what a program says of itself grows old.
-    day, lists = fields[_AT][:-_DAY_DIGITS], judging.known_networks()
-    texts = (fields[_AGENT], fields[_MARKS])
-    key = (fields[0], *texts, network == NULL, lists.find(network), step, day)
-    judgement = _glances.get(key)
-    if judgement is None:
-        if len(_glances) >= _MOST_GLANCES:
-            _glances.clear()
-        [judgement] = judging.judge([_evidence(fields, since_sent)])
-        _glances[key] = judgement
-    return judgement
-
-
-def _busy(fields: list[_Fields]) -> list[list[int]]:
+def _busy(hits: _Hits) -> list[list[int]]:
     """Return, by their places, the hits of mails whose links were followed more than once.
 
     What is at most an open and a click is left for later: there it will be seen with all around it.
     """
-    followed = Counter(map(_MAIL, filter(_follows, fields)))
+    mails = list(zip(hits.campaigns, hits.subscribers, hits.forwards, strict=True))
+    followed = Counter(
+        mail
+        for mail, kind in zip(mails, hits.kinds, strict=True)
+        if kind not in _LOADING and mail[1] != _NOBODY
+    )
     busy: dict[Any, list[int]] = {mail: [] for mail, times in followed.items() if times > 1}
     if busy:
-        for index, each in enumerate(fields):
-            if (mail := _MAIL(each)) in busy:
+        for index, mail in enumerate(mails):
+            if mail in busy:
                 busy[mail].append(index)
     return list(busy.values())
 
 
-def _follows(fields: _Fields) -> bool:
-    return fields[0] not in _LOADING and fields[_SUBSCRIBER] != _NOBODY
-
-
-def _evidence(fields: _Fields, since_sent: float | None) -> Evidence:
-    kind, campaign, subscriber, forward, link, milliseconds = map(int, fields[:_NETWORK])
-    network, user_agent, marks = fields[_NETWORK:]
+def _evidence(hits: _Hits, since_sent: list[int | None], index: int) -> Evidence:
+    network, since = hits.networks[index], since_sent[index]
     return Evidence(
         0,
-        milliseconds / 1000,
-        *(kind, campaign, subscriber, forward, link, since_sent),
+        int(hits.times[index]) / 1000,
+        int(hits.kinds[index]),
+        int(hits.campaigns[index]),
+        int(hits.subscribers[index]),
+        int(hits.forwards[index]),
+        int(hits.links[index]),
+        None if since is None else since / 1000,
         "" if network == NULL else network,
-        unescape(user_agent),
-        _marks(marks),
+        unescape(hits.agents[index]),
+        _marks(hits.marks[index]),
     )
 
 
@@ -149,9 +194,6 @@ def _marks(text: str) -> Mapping[str, Any]:
         raise BadPack(f"the marks of a hit are not JSON: {error}") from error
 
 
-def _line(fields: _Fields, since_sent: float | None, judgement: Judgement) -> str:
-    seen = "\t".join(fields)
-    since = NULL if since_sent is None else since_sent
-    program, country = origins.of(fields[_AGENT], fields[_NETWORK])
-    verdict, reason = judgement
-    return f"{seen}\t{since}\t{verdict:d}\t{reason}\t{program}\t{country}\n"
+def _text(judgement: Judgement) -> str:
+    """Return a judgement as it stands in a line for COPY."""
+    return f"{judgement.verdict:d}\t{judgement.reason}"

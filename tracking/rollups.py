@@ -47,7 +47,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS tracking_staging (
     network inet,
     user_agent text NOT NULL,
     marks jsonb NOT NULL,
-    since_sent real,
+    since_sent bigint,  -- milliseconds
     verdict smallint NOT NULL,
     reason varchar(60) NOT NULL,
     program smallint NOT NULL,
@@ -69,7 +69,8 @@ INSERT INTO tracking_event
     (occurred_at, campaign_id, subscriber_id, forward_id, link_id, kind, network, user_agent, marks,
      since_sent, verdict, reason, rules, program, country)
 SELECT to_timestamp(at / 1000::float8), campaign_id, subscriber_id, forward_id, link_id, kind,
-       network, user_agent, marks, since_sent, verdict, reason, {RULES}, program, country
+       network, user_agent, marks, since_sent / 1000::float8, verdict, reason, {RULES}, program,
+       country
 FROM tracking_staging
 """  # noqa: S608 (all parts are constants)
 
