@@ -90,9 +90,10 @@ class Row:
 
 
 def read(asked: Asked, now: datetime) -> list[Row]:
-    """Return the newest MOST campaigns of a time and a sender (four queries, whatever there is).
+    """Return the newest campaigns of a time and a sender, one more than MOST where there are more.
 
-    Lists and sizes are not looked at: what is usual for a sender is a matter of all of theirs.
+    Four queries, whatever there is. Lists and sizes are not looked at: what is usual for a sender
+    is a matter of all of theirs.
     """
     campaigns = Campaign.objects.filter(status=Campaign.Status.FINISHED, sums__isnull=False)
     if asked.since:
@@ -103,7 +104,7 @@ def read(asked: Asked, now: datetime) -> list[Row]:
         campaigns.order_by("-started_at", "-id").values_list(
             *("id", "subject", "from_email", "started_at", "audience_size"),
             *("sums__sent", "sums__failed", "sums__leavers", "sums__forwards", "sums__shares"),
-        )[:MOST]
+        )[: MOST + 1]
     )
     ids = [campaign_id for campaign_id, *_ in found]
     totals = CampaignTotal.objects.in_bulk(ids)

@@ -58,9 +58,10 @@ class Found:
 def find(asked: Asked, now: datetime) -> Found:
     """Find campaigns with their rates (four queries, whatever their number and sizes)."""
     every = read(asked, now)
+    is_cut, every = len(every) > MOST, every[:MOST]
     here = [row for row in every if not asked.list_id or asked.list_id in row.list_ids]
     rows = [row for row in here if row.sent >= max(1, asked.least)]
-    return Found(rows, len(here) - len(rows), len(every) == MOST, _middles(every))
+    return Found(rows, len(here) - len(rows), is_cut, _middles(every))
 
 
 def senders() -> list[str]:

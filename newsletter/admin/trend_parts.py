@@ -10,6 +10,7 @@ from newsletter.rates import READING, Counting, Measure, Row
 from newsletter.templatetags.broadsheet import people
 from newsletter.trends import Found, Point, Step, extremes, middle, points
 
+SMALL: Final = 0.01  # below it a rate has a decimal more
 TITLE: Final = 60  # characters of a subject beside a point
 
 
@@ -108,7 +109,7 @@ class Cell(NamedTuple):
 
     measure: str
     label: str
-    value: float | None  # per cent
+    value: str  # empty: not known
     marker: str  # how it stands to the sender's middle
     is_best: bool
     is_worst: bool
@@ -144,7 +145,7 @@ def cells(found: Found, rows: Sequence[Row], counting: Counting) -> list[dict[st
                 Cell(
                     measure.value,
                     words(measure, counting).short,
-                    _per_cent(row.rate(measure)),
+                    _written(row.rate(measure)),
                     _beside(row.rate(measure), found.usual(row, measure)),
                     marks[measure].get(row.campaign_id) is True,
                     marks[measure].get(row.campaign_id) is False,
@@ -177,7 +178,7 @@ def _chart(
         "title": called.title,
         "hint": called.hint,
         "colour": called.colour,
-        "middle": usual,
+        "middle": _written(middle(rows, measure)),
         "is_known": any(rate is not None for rate in rates),
         "data": {
             "type": "line",
@@ -190,8 +191,8 @@ def _chart(
             "series": series,
         },
         "table": [
-            {"title": title, "ratio": ratio, "rate": rate}
-            for title, ratio, rate in zip(titles, ratios, rates, strict=True)
+            {"title": title, "ratio": ratio, "rate": _written(ratio.rate if ratio else None)}
+            for title, ratio in zip(titles, ratios, strict=True)
         ],
     }
 
@@ -199,10 +200,11 @@ def _chart(
 def _beside(rate: float | None, usual: float | None) -> str:
     if rate is None or usual is None:
         return ""
-    difference = round(100 * (rate - usual), 1)
+    digits = 2 if usual < SMALL else 1
+    difference = round(100 * (rate - usual), digits)
     if not difference:
         return "="
-    return f"{'+' if difference > 0 else '−'}{abs(difference):.1f}"
+    return f"{'+' if difference > 0 else '−'}{abs(difference):.{digits}f}"
 
 
 def _label(point: Point, step: Step) -> str:
@@ -220,6 +222,13 @@ def _title(point: Point, step: Step) -> str:
         return f"{label}: {Truncator(point.rows[0].subject).chars(TITLE)}"
     start = "Week of " if step is Step.WEEK else ""
     return f"{start}{label}: {people(len(point.rows), 'campaign')}"
+
+
+def _written(rate: float | None) -> str:
+    """Write a rate so that campaigns can be told apart by it; "" when it is not known."""
+    if rate is None:
+        return ""
+    return f"{100 * rate:.{2 if rate < SMALL else 1}f} %"
 
 
 def _per_cent(rate: float | None) -> float | None:
