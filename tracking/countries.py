@@ -76,7 +76,7 @@ def is_installed() -> bool:
 
 
 def install(path: Path) -> str:
-    """Check a database and use it from now on, in processes that start. Returns what it is.
+    """Check a database and put it where ingest looks for it. Returns what it is.
 
     Raises BadDatabase.
     """

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import DataError, Error, IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from tracking import judging, packs, partitions, rollups, spool, stream
+from tracking import judging, packs, partitions, refreshing, rollups, spool, stream
 from tracking.models import StoredPack
 from tracking.stream import Entry
 
@@ -112,6 +112,7 @@ class Settler(_Worker):
     def work(self) -> None:
         """Judge what is ripe, again and again."""
         while not self._stopping.is_set():
+            refreshing.look_again()
             judging.settle(self._stopping)
             self._stopping.wait(SETTLE_EVERY)
 

@@ -11,9 +11,11 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
@@ -21,6 +23,7 @@ from tracking import amending, classify
 from tracking.amending import Change
 from tracking.classify import WINDOW, Evidence, Judgement, Verdict, networks
 from tracking.models import UnsettledMinute
+from tracking.refreshing import Fresh
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +213,9 @@ def _marks(text: str) -> Mapping[str, Any]:
     return found
 
 
-@cache
+_lists = Fresh("lists of networks", networks.load, lambda: [Path(settings.TRACKING_NETWORKS)])
+
+
 def known_networks() -> networks.Networks:
-    """Return the lists of networks, read once by each process: others are seen by the next."""
-    return networks.load()
+    """Return the lists of networks. Ingest reads them again when they change."""
+    return _lists.get()

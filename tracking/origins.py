@@ -4,14 +4,17 @@ They are given when a hit is stored, because a person who is erased takes the us
 network along, and the sums that were made of them (tracking/breakdowns.py) have to stay exact.
 """
 
-from functools import cache, lru_cache
+from functools import lru_cache
+from pathlib import Path
 
+from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from tracking import countries, judging
 from tracking.countries import HIDDEN, UNKNOWN, Countries
 from tracking.packs import unescape
 from tracking.programs import Device, parts, program
+from tracking.refreshing import Fresh
 
 # Those of people who have been erased have lost what they were read from, and keep their numbers.
 _OF_CAMPAIGN = "FROM tracking_event WHERE campaign_id = %s AND subscriber_id >= 0"
@@ -58,10 +61,17 @@ def read_again(cursor: CursorWrapper, campaign_id: int) -> None:
         cursor.execute(_WRITE_COUNTRIES, [*map(list, zip(*changed, strict=True)), campaign_id])
 
 
-@cache
+# What networks are known decides as well, and their lists are looked at first.
+_countries = Fresh(
+    "countries",
+    lambda: countries.load(judging.known_networks()),
+    lambda: [Path(settings.TRACKING_COUNTRIES), Path(settings.TRACKING_NETWORKS)],
+)
+
+
 def known_countries() -> Countries:
-    """Return the database of countries, opened once by each process."""
-    return countries.load(judging.known_networks())
+    """Return the database of countries. Ingest opens it again when it changes."""
+    return _countries.get()
 
 
 def _country(network: str, number: int) -> int:

@@ -12,7 +12,7 @@ from tracking import countries
 class Command(BaseCommand):
     """Check a database of countries and put it to TRACKING_COUNTRIES. Nothing is fetched.
 
-    Restart ingest to use it; `recount_events` gives old hits their countries.
+    Ingest uses it within about a minute; `recount_events` gives old hits their countries.
     """
 
     help = __doc__

@@ -13,8 +13,8 @@ from tracking.classify.networks import BadList, read_list
 class Command(BaseCommand):
     """Check lists of networks and put them into the folder TRACKING_NETWORKS. Nothing is fetched.
 
-    A list of the same name is replaced. Restart ingest to use the new ones; `recount_events`
-    judges old hits by them.
+    A list of the same name is replaced. Ingest uses the new ones within about a minute;
+    `recount_events` judges old hits by them.
     """
 
     help = __doc__
