@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
-from newsletter.models import Batch, Campaign
+from newsletter.mailed import outcomes
+from newsletter.models import Campaign
 from tracking.reports import Totals, overview
 
 NEWEST = 12  # campaigns that are compared with
@@ -33,12 +34,9 @@ class Usual:
 def usual(campaign: Campaign, now: datetime) -> Usual:
     """Return what is usual for campaigns like this one (three queries, whatever their sizes)."""
     earlier = list(like(campaign, now).values_list("id", flat=True)[:NEWEST])
+    mails = outcomes(earlier)
     sent = {
-        campaign_id: count
-        for campaign_id, count in Batch.objects.filter(campaign_id__in=earlier)
-        .values_list("campaign_id")
-        .annotate(Sum("sent"))
-        if count
+        campaign_id: mails[campaign_id].sent for campaign_id in earlier if mails[campaign_id].sent
     }
     if len(sent) < FEWEST:
         return Usual(len(sent))

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from subscribers.growth_models import ListChange, ListDay  # noqa: F401
+from subscribers.leaving_models import LeavingSum  # noqa: F401
 
 
 class Organisation(models.Model):
@@ -268,11 +269,17 @@ class ConsentRecord(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["subscriber_id"], name="consent_subscriber"),
-            # Read by tracking.reports: who left because of a campaign, and when.
+            # Read by tracking.readers: who left because of a campaign.
             models.Index(
-                fields=["campaign_id", "recorded_at"],
+                fields=["campaign_id", "subscriber_id"],
                 condition=~Q(campaign_id=0),
-                name="consent_campaign",
+                name="consent_campaign_left",
+            ),
+            # Read by tracking.forward_reports: who joined by what was forwarded.
+            models.Index(
+                fields=["campaign_id"],
+                condition=~Q(campaign_id=0) & Q(method="form"),
+                name="consent_campaign_joined",
             ),
         ]
 

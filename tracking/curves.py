@@ -10,24 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from django.db import connection
-
+from subscribers.leaving_models import LeavingSum
 from tracking import reports
 from tracking.reports import Hour
 
 MINUTES = timedelta(minutes=5)  # the shortest time that sums are kept for
 HOURLY_UP_TO = timedelta(hours=72)  # a longer curve has a point for each day,
 DAILY_UP_TO = timedelta(days=120)  # and a still longer one for each week
-
-# An index knows who left by a campaign's mail.
-_LEAVING = """
-    SELECT date_bin('5 minutes', recorded_at, '2000-01-01 00:00+00'),
-           count(DISTINCT subscriber_id)
-    FROM subscribers_consentrecord
-    WHERE campaign_id = %s AND campaign_id <> 0 AND action = 'unsubscribed'
-      AND recorded_at >= %s AND recorded_at < %s
-    GROUP BY 1
-"""
 
 
 class Range(StrEnum):
@@ -149,9 +138,10 @@ def _whole(start: datetime, hours: list[Hour]) -> Curve:
 
 
 def _leaving(campaign_id: int, start: datetime, end: datetime) -> list[Hour]:
-    with connection.cursor() as cursor:
-        cursor.execute(_LEAVING, [campaign_id, start, end])
-        return [Hour(at=at, unsubscribes=count) for at, count in cursor.fetchall()]
+    left = LeavingSum.objects.filter(
+        campaign_id=campaign_id, seconds=LeavingSum.MOMENT, at__gte=start, at__lt=end
+    )
+    return [Hour(at=at, unsubscribes=people) for at, people in left.values_list("at", "people")]
 
 
 def _floor(at: datetime, step: timedelta) -> datetime:

@@ -69,7 +69,7 @@ class Forward(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["campaign_id", "kind"], name="forward_campaign"),
+            models.Index(fields=["campaign_id", "kind", "state"], name="forward_states"),
             models.Index(fields=["email_hash", "asked_at"], name="forward_friend"),
             models.Index(fields=["asked_at"], name="forward_asked"),
             models.Index(

@@ -5,7 +5,7 @@ things suggest it, and are kept apart and called possible: a picture that only q
 and a second steady reader of one copy (tracking/second_readers.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, groupby
@@ -17,15 +17,16 @@ from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils.timezone import now
 
 from subscribers.models import ConsentRecord
-from tracking.classify.verdicts import CLICK, OPEN, PEOPLE, QUOTE, Verdict
+from tracking.classify.verdicts import CLICK, OPEN, PEOPLE, QUOTE, SHARE, Verdict
 from tracking.forward_models import Forward, PossibleForwards
-from tracking.models import CampaignHour, ForwardTotal
+from tracking.models import CampaignHour, VerdictTotal
 from tracking.second_readers import Sighting, has_second_reader
 
 Kind, State = Forward.Kind, Forward.State
 Action, Method = ConsentRecord.Action, ConsentRecord.Method
 
 AGAIN = timedelta(hours=6)  # between two looks at the events of a campaign that is being read
+MACHINES = frozenset(Verdict) - PEOPLE
 _AT_ONCE = 10_000  # groups of events fetched together
 
 # A proxy that loads a picture hides the device, so it is no evidence of a second one.
@@ -65,22 +66,29 @@ class ForwardReport:
 def report(campaign_id: int) -> ForwardReport:
     """Return the numbers of a campaign, in four queries whatever its size."""
     states = Forward.objects.filter(campaign_id=campaign_id).aggregate(
-        made=Count("id", filter=Q(kind=Kind.FRIEND)),
-        shares=Count("id", filter=Q(kind=Kind.SHARE)),
-        sent=Count("id", filter=Q(state=State.SENT)),
-        skipped=Count("id", filter=Q(state=State.SKIPPED)),
-        waiting=Count("id", filter=Q(state__in=[State.ASKED, State.SENDING])),
-        failed=Count("id", filter=Q(state=State.FAILED)),
-        in_doubt=Count("id", filter=Q(state=State.IN_DOUBT)),
+        made=Count("kind", filter=Q(kind=Kind.FRIEND)),
+        shares=Count("kind", filter=Q(kind=Kind.SHARE)),
+        sent=Count("kind", filter=Q(state=State.SENT)),
+        skipped=Count("kind", filter=Q(state=State.SKIPPED)),
+        waiting=Count("kind", filter=Q(state__in=[State.ASKED, State.SENDING])),
+        failed=Count("kind", filter=Q(state=State.FAILED)),
+        in_doubt=Count("kind", filter=Q(state=State.IN_DOUBT)),
     )
-    names = ("opens", "clicks", "visits", "machine_opens", "machine_clicks", "machine_visits")
-    hits = ForwardTotal.objects.filter(campaign_id=campaign_id).aggregate(
-        **{name: Sum(name, default=0) for name in names}
+    # By verdict, these are a few sums, however many copies there are.
+    names = {"opens": OPEN, "clicks": CLICK, "visits": SHARE}
+    hits = VerdictTotal.objects.filter(campaign_id=campaign_id).aggregate(
+        **{name: _forwarded(kind, PEOPLE) for name, kind in names.items()},
+        **{f"machine_{name}": _forwarded(kind, MACHINES) for name, kind in names.items()},
     )
     possible = PossibleForwards.objects.filter(pk=campaign_id).values_list("either", flat=True)
     return ForwardReport(
         **states, **hits, sign_ups=sign_ups(campaign_id), possible=possible.first() or 0
     )
+
+
+def _forwarded(kind: int, verdicts: Set[Verdict]) -> Sum:
+    whose = Q(kind=kind, verdict__in=[verdict.value for verdict in verdicts])
+    return Sum("forwarded_hits", filter=whose, default=0)
 
 
 def sign_ups(campaign_id: int) -> int:

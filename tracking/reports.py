@@ -11,33 +11,26 @@ final some six minutes after a hit.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.db import connection
-from django.db.models import Count
-from django.db.models.functions import TruncHour
 
-from subscribers.models import ConsentRecord
+from subscribers.leaving_models import LeavingSum
 from tracking.models import CampaignHour, CampaignMoment, Link, LinkTotal, VerdictTotal
 
 HOURLY_UP_TO = timedelta(hours=72)  # a longer timeline has a point for each day
 
-_OVERVIEW = """
+_OVERVIEW = f"""
 SELECT asked.id, coalesce(opens, 0), coalesce(unique_opens, 0), coalesce(clicks, 0),
-       coalesce(unique_clicks, 0), left_by.times, left_by.people,
+       coalesce(unique_clicks, 0), coalesce(times, 0), coalesce(people, 0),
        coalesce(machine_opens, 0), coalesce(unique_machine_opens, 0), coalesce(machine_clicks, 0),
        coalesce(unique_machine_clicks, 0)
 FROM unnest(%s::bigint[]) asked (id)
-LEFT JOIN tracking_campaigntotal ON campaign_id = asked.id
-CROSS JOIN LATERAL (
-    -- One press of a button is one transaction, however many lists it is about.
-    SELECT count(DISTINCT (subscriber_id, recorded_at)) AS times,
-           count(DISTINCT subscriber_id) AS people
-    FROM subscribers_consentrecord
-    WHERE campaign_id = asked.id AND campaign_id <> 0 AND action = 'unsubscribed'
-) left_by
-"""
+LEFT JOIN tracking_campaigntotal total ON total.campaign_id = asked.id
+LEFT JOIN subscribers_leavingsum leaving
+    ON leaving.campaign_id = asked.id AND leaving.seconds = {LeavingSum.ALL}
+"""  # noqa: S608  (a constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +156,8 @@ def overview(campaign_ids: Iterable[int]) -> dict[int, Totals]:
 
 
 def _hours(campaign_id: int) -> list[Hour]:
-    leaving = dict(
-        ConsentRecord.objects.filter(
-            campaign_id=campaign_id, action=ConsentRecord.Action.UNSUBSCRIBED
-        )
-        .order_by()
-        .values_list(TruncHour("recorded_at", tzinfo=UTC))
-        .annotate(Count("subscriber_id", distinct=True))
-    )
+    by_hour = LeavingSum.objects.filter(campaign_id=campaign_id, seconds=LeavingSum.HOUR)
+    leaving = dict(by_hour.values_list("at", "people"))
     reading = {row.hour: row for row in CampaignHour.objects.filter(campaign_id=campaign_id)}
     nothing = CampaignHour()
     hours = []

@@ -1,11 +1,10 @@
 """Numbers of several campaigns at once, for lists and the dashboard (two queries, any size)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from django.db.models import Sum
-
-from newsletter.models import Batch, Campaign
+from newsletter.mailed import Outcomes, outcomes
+from newsletter.models import Campaign
 from tracking.reports import Totals, overview
 
 OUTCOMES = ("sent", "failed", "skipped", "in_doubt")
@@ -59,24 +58,19 @@ class Figures:
 def figures(campaigns: Iterable[Campaign]) -> dict[int, Figures]:
     """Return the figures of each campaign by its id."""
     sizes = {campaign.pk: campaign.audience_size for campaign in campaigns}
-    sums = (
-        Batch.objects.filter(campaign_id__in=sizes)
-        .values_list("campaign_id")
-        .annotate(*(Sum(name) for name in OUTCOMES))
-    )
-    outcomes = {pk: dict(zip(OUTCOMES, counts, strict=True)) for pk, *counts in sums}
+    mails = outcomes(sizes)
     totals = overview(sizes)
-    return {pk: _figures(size, outcomes.get(pk, {}), totals[pk]) for pk, size in sizes.items()}
+    return {pk: _figures(size, mails[pk], totals[pk]) for pk, size in sizes.items()}
 
 
-def _figures(size: int, outcomes: dict[str, int], totals: Totals) -> Figures:
+def _figures(size: int, mails: Outcomes, totals: Totals) -> Figures:
     return Figures(
         audience=size,
         readers=totals.unique_opens,
         clickers=totals.unique_clicks,
         opens=totals.opens,
         clicks=totals.clicks,
-        **outcomes,
+        **asdict(mails),
     )
 
 

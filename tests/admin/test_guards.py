@@ -140,6 +140,7 @@ def test_every_table_that_people_look_after_has_a_page():
         "newsletter.pause": "seen at its server and its provider",
         "newsletter.serverusage": "seen at its server",
         "newsletter.campaignsum": "a copy, seen on the page of trends",
+        "subscribers.leavingsum": "seen in the reports of campaigns",
         "newsletter.summarymail": "a claim, which lets a mail go once",
         "subscribers.confirmation": "ends in the ledger",
         "subscribers.departure": "read by workers, for some hours",

@@ -8,10 +8,13 @@ from django.utils.timezone import now
 
 from subscribers.models import ConsentRecord
 from tests.factories import make_list, make_subscriber
+from tests.tracking import makers
+from tests.tracking.makers import clicked, opened
 from tests.tracking.test_second_readers import HOME, MAC, OFFICE, WINDOWS
 from tracking import erase, forward_reports
 from tracking.classify.verdicts import Verdict
-from tracking.models import CampaignHour, Event, Forward, ForwardTotal, Kind, PossibleForwards
+from tracking.models import CampaignHour, Event, Forward, Kind, PossibleForwards
+from tracking.packs import Hit
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +56,10 @@ def make_event(subscriber: int, network: str, agent: str, **fields) -> None:
     )
 
 
+def visited(**fields) -> Hit:
+    return opened(kind=Kind.SHARE.value, **fields)
+
+
 def make_line(person, mailing_list, action, **fields) -> ConsentRecord:
     return ConsentRecord.objects.create(
         subscriber_id=person.pk,
@@ -69,21 +76,38 @@ def test_a_campaign_without_forwards_has_a_report():
 
 
 def test_forwards_are_counted_by_what_became_of_them(django_assert_num_queries):
-    sent = make_forward()
+    make_forward()
     make_forward(state=Forward.State.SKIPPED)
     make_forward(state=Forward.State.IN_DOUBT)
     make_forward(state=Forward.State.ASKED, address="friend@example.com")
-    page = make_forward(kind=Forward.Kind.SHARE, state=Forward.State.MADE, email_hash=None)
+    make_forward(kind=Forward.Kind.SHARE, state=Forward.State.MADE, email_hash=None)
     make_forward(campaign_id=8)
-    ForwardTotal.objects.create(forward_id=sent.pk, campaign_id=7, opens=3, machine_opens=1)
-    ForwardTotal.objects.create(forward_id=page.pk, campaign_id=7, visits=5, clicks=2)
 
     with django_assert_num_queries(4):
         report = forward_reports.report(7)
 
     assert (report.made, report.sent, report.skipped, report.in_doubt) == (4, 1, 1, 1)
     assert (report.waiting, report.failed, report.shares) == (1, 0, 1)
-    assert (report.opens, report.machine_opens, report.clicks, report.visits) == (3, 1, 2, 5)
+
+
+@pytest.mark.usefixtures("simple_rules")
+def test_hits_on_copies_are_counted_apart_from_those_on_the_mail_itself(settings):
+    settings.TRACKING_DEFAULT = "individual"
+    copy = {"forward_id": make_forward(tracking="individual").pk}
+    page = {"forward_id": make_forward(kind=Forward.Kind.SHARE, tracking="individual").pk}
+    makers.store(
+        [
+            *(opened(), clicked(3), opened(**copy), opened(**copy), clicked(3, **copy)),
+            *(opened(**copy, user_agent="PRIVACY_PREFETCH"), clicked(3, **page)),
+            *(clicked(3, **page, user_agent="SCANNER"), visited(**page)),
+            *(visited(**page), visited(**page, user_agent="SCANNER")),
+        ]
+    )
+
+    report = forward_reports.report(7)
+
+    assert (report.opens, report.clicks, report.visits) == (2, 2, 2)
+    assert (report.machine_opens, report.machine_clicks, report.machine_visits) == (1, 1, 1)
 
 
 def test_who_joined_by_a_copy_counts_once_they_have_confirmed():

@@ -1,0 +1,29 @@
+"""How many people left by a campaign's mail, and when, in numbers that name no one.
+
+The table is imported by subscribers/models.py.
+"""
+
+from django.db import models
+
+
+class LeavingSum(models.Model):
+    """People who left a list by the links in one campaign's mail, within some time (UTC).
+
+    Each leaving is in three rows: that of its five minutes, that of its hour, and that of all time.
+    Written by a trigger (migration 0008) in the transaction of the ledger's line, whoever writes
+    it. A person counts once in each row, and still does when they have been erased.
+    """
+
+    ALL = 0
+    MOMENT = 300
+    HOUR = 3600
+
+    pk = models.CompositePrimaryKey("campaign_id", "seconds", "at")
+    campaign_id = models.BigIntegerField()
+    seconds = models.SmallIntegerField()  # how long it is: ALL, MOMENT or HOUR
+    at = models.DateTimeField()  # its beginning; of ALL the year 2000
+    people = models.IntegerField(default=0)
+    times = models.IntegerField(default=0)  # a press of a button, however many lists were left
+
+    def __str__(self) -> str:
+        return f"{self.people} left by campaign {self.campaign_id} at {self.at}"
