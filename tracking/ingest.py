@@ -70,6 +70,14 @@ def ingest_batch(consumer: str, read: Callable[[str, int], list[Entry]] = stream
     return len(entries)
 
 
+def store_pack(pack: bytes) -> None:
+    """Store one pack, unless it was stored before.
+
+    Raises BadPack, and DataError or IntegrityError when PostgreSQL refuses it.
+    """
+    _commit([Entry(b"", pack)])
+
+
 class _Worker:
     """A thread that works until it is stopped, and waits for servers that are away."""
 

@@ -6,7 +6,7 @@ edge is told so and writes to its spool instead.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -25,6 +25,7 @@ READ_TIMEOUT = 10.0  # seconds; above BLOCK, or each quiet moment would look lik
 BLOCK = 1000  # milliseconds that a read waits for something new
 DEAD_AFTER = 30_000  # milliseconds after which a silent consumer's packs are given to another
 
+_AT_ONCE = 100  # packs that were set aside, in memory
 _BEHIND_COMMAND = " of pipeline caused error: "  # in a message of redis-py
 
 # What the callers treat alike: Redis is not there, refuses, or hangs.
@@ -48,6 +49,7 @@ class Backlog(NamedTuple):
     packs: int  # in the stream
     pending: int  # of these, read but not yet acknowledged
     oldest: float  # seconds since the oldest was appended; 0.0 when there is none
+    set_aside: int = 0  # packs that could not be stored, apart from the others
 
 
 class Appender:
@@ -163,6 +165,22 @@ def set_aside(entry: Entry, reason: str) -> None:
         pipeline.execute()
 
 
+def dead_entries() -> Iterator[Entry]:
+    """Yield the packs that are set aside by now, the oldest first. Raises one of AWAY."""
+    newest: Any = client().xrevrange(dead_letters(), count=1)
+    if not newest:
+        return
+    start = "-"
+    while rows := cast("Any", client().xrange(dead_letters(), start, newest[0][0], _AT_ONCE)):
+        yield from _entries(rows)
+        start = f"({rows[-1][0].decode()}"
+
+
+def forget_dead(entry: Entry) -> None:
+    """Remove a pack that was set aside, and is stored."""
+    client().xdel(dead_letters(), entry.id)
+
+
 def dead_letters() -> str:
     """Return the name of the stream of packs that were set aside."""
     return f"{settings.TRACKING_STREAM}:dead"
@@ -175,11 +193,12 @@ def backlog() -> Backlog:
         pipeline.xpending(settings.TRACKING_STREAM, GROUP)
         pipeline.xrange(settings.TRACKING_STREAM, count=1)
         pipeline.time()
-        packs, pending, oldest, (seconds, microseconds) = pipeline.execute()
+        pipeline.xlen(dead_letters())
+        packs, pending, oldest, (seconds, microseconds), dead = pipeline.execute()
     if not oldest:
-        return Backlog(packs, pending["pending"], 0.0)
+        return Backlog(packs, pending["pending"], 0.0, dead)
     added = int(oldest[0][0].partition(b"-")[0]) / 1000
-    return Backlog(packs, pending["pending"], max(0.0, seconds + microseconds / 1e6 - added))
+    return Backlog(packs, pending["pending"], max(0.0, seconds + microseconds / 1e6 - added), dead)
 
 
 def _has_group() -> bool:

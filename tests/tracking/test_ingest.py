@@ -49,7 +49,7 @@ def test_a_pack_becomes_events_and_sums(settings):
     assert event.marks == {"language": True}
     total = CampaignTotal.objects.get()
     assert (total.opens, total.clicks, total.unique_opens, total.unique_clicks) == (1, 1, 1, 1)
-    assert stream.backlog() == (0, 0, 0.0)
+    assert stream.backlog() == (0, 0, 0.0, 0)
 
 
 def test_nothing_waiting_is_no_work(monkeypatch):
@@ -139,7 +139,7 @@ def test_a_poisonous_pack_is_set_aside_and_holds_nothing_up(poison, events, capl
     assert fields[b"pack"] == poison
     assert fields[b"reason"]
     assert "can't be stored" in caplog.text
-    assert stream.backlog() == (0, 0, 0.0)
+    assert stream.backlog() == (0, 0, 0.0, 1)
 
 
 def test_zero_bytes_in_an_agent_are_left_out():

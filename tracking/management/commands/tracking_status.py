@@ -33,3 +33,8 @@ class Command(BaseCommand):
             f"to be judged for good: {now.minutes:,} minutes, the oldest for "
             f"{now.judging_seconds:.0f} s"
         )
+        if now.set_aside:
+            self.stdout.write(
+                f"set aside: {now.set_aside:,} packs that could not be stored. After an upgrade, "
+                "manage.py read_set_aside tries again."
+            )
