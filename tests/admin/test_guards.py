@@ -139,6 +139,8 @@ def test_every_table_that_people_look_after_has_a_page():
         "newsletter.maildomain": "a memory of look-ups in DNS",
         "newsletter.pause": "seen at its server and its provider",
         "newsletter.serverusage": "seen at its server",
+        "newsletter.mailboxcount": "says when the next was counted",
+        "newsletter.mailboxtotal": "a copy, seen in the campaign's report",
         "newsletter.campaignsum": "a copy, seen on the page of trends",
         "subscribers.leavingsum": "seen in the reports of campaigns",
         "newsletter.summarymail": "a claim, which lets a mail go once",
