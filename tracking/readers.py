@@ -86,16 +86,14 @@ _FITS = {
     Did.CLICKED: "clicks > 0",
     Did.LEFT: "true",
 }
-# Chosen by the sums alone, so that only a page of people is looked up. Who is not to be named falls
-# out of a page afterwards, which may so be short.
+# Chosen by the sums alone, so that only a page of people is looked up, and nobody behind the last of
+# them is looked at. Who is not to be named falls out of a page afterwards, which may so be short.
 _PAGE = """
-    WITH scanned AS MATERIALIZED ({scan}), fitting AS MATERIALIZED (
-        SELECT subscriber_id FROM scanned WHERE {fits} ORDER BY subscriber_id LIMIT %(size)s
+    WITH fitting AS MATERIALIZED (
+        SELECT subscriber_id FROM ({scan}) scanned WHERE {fits}
+        ORDER BY subscriber_id LIMIT %(size)s
     ), places AS (
-        SELECT (SELECT count(*) FROM fitting) AS fitting,
-               (SELECT max(subscriber_id) FROM fitting) AS last_fitting,
-               (SELECT count(*) FROM scanned) AS scanned,
-               (SELECT max(subscriber_id) FROM scanned) AS last_scanned
+        SELECT count(*) AS fitting, max(subscriber_id) AS last FROM fitting
     ), found AS (
         SELECT person.id, person.email, person.name,
                reader.subscriber_id IS NOT NULL AS may_be_named,
@@ -111,27 +109,32 @@ _PAGE = """
     )
     SELECT places.*, found.* FROM places LEFT JOIN found ON true ORDER BY found.id
 """
+# Where the scan ended.
+_END = "SELECT count(*), max(subscriber_id) FROM ({scan}) scanned"
 
 
 def page(wanted: Filter, after: int = 0, size: int = PAGE) -> Page:
-    """Return up to `size` of the people whose numbers are above `after` (three or four queries)."""
+    """Return up to `size` of the people whose numbers are above `after` (five queries at most)."""
+    scan = _scan(wanted)
+    fits = _FITS[Did.CLICKED if wanted.link_id else wanted.did]
+    values = _values(wanted, after, size)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(wanted), _values(wanted, after, size))
+        cursor.execute(_PAGE.format(scan=scan, fits=fits), values)
         rows = cursor.fetchall()
-    fitting, last_fitting, scanned, last_scanned = rows[0][:4]
-    found = [row[4:] for row in rows if row[4] is not None]
+        fitting, last = rows[0][:2]
+        if fitting < size:
+            cursor.execute(_END.format(scan=scan), values)
+            scanned, last = cursor.fetchone() or (0, None)
+            last = last if scanned == BUDGET else None
+    found = [row[2:] for row in rows if row[2] is not None]
     left_at = _left(wanted.campaign_id, [row[0] for row in found])
-    people = [Person(*(*row, left_at.get(row[0]))) for row in found]
-    if fitting == size:
-        return Page(people, last_fitting)
-    return Page(people, last_scanned if scanned == BUDGET else None)
+    return Page([Person(*(*row, left_at.get(row[0]))) for row in found], last)
 
 
-def _statement(wanted: Filter) -> str:
+def _scan(wanted: Filter) -> str:
     if wanted.link_id:
-        return _PAGE.format(scan=_LINK, fits=_FITS[Did.CLICKED])
-    scan = _LEFT if wanted.did == Did.LEFT else _READERS
-    return _PAGE.format(scan=scan, fits=_FITS[wanted.did])
+        return _LINK
+    return _LEFT if wanted.did == Did.LEFT else _READERS
 
 
 def _left(campaign_id: int, subscriber_ids: list[int]) -> dict[int, datetime]:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
 from benchmarks.tracking.agents import AGENTS
-from newsletter import audience, composing, summing
+from newsletter import composing, summing
 from newsletter.models import Campaign
 from subscribers.models import MailingList, Organisation
 from tracking import partitions, rebuilding
@@ -60,7 +61,7 @@ def make(events: int) -> Iterator[Step]:
         name = f"campaign {EARLIER - number + 1} of {EARLIER + 1}"
         yield Step(f"{name}, sent", done)
         start = (now() - AGE - number * timedelta(days=7)).replace(hour=9, minute=0, second=0)
-        sent = _send(SUBJECTS[number % len(SUBJECTS)], start)
+        sent = _send(SUBJECTS[number % len(SUBJECTS)], start, people)
         for made in range(0, count, AT_ONCE):
             yield Step(f"{name}, {made:,} events", done + 0.55 * made / events)
             _make_events(sent, start, min(AT_ONCE, count - made))
@@ -73,6 +74,8 @@ def make(events: int) -> Iterator[Step]:
     yield Step("statistics", 0.95)
     summing.sum_due(now())
     with connection.cursor() as cursor:
+        for table in ("tracking_reader", "tracking_readerlink"):
+            cursor.execute(_SHUFFLE.format(table=table))
         cursor.execute("VACUUM ANALYZE")
     Campaign.objects.create(subject=NEXT, from_email=SENDER)
 
@@ -140,6 +143,8 @@ def _make_people(count: int) -> None:
     names = {"given": _GIVEN, "family": _FAMILY, "providers": _PROVIDERS}
     with connection.cursor() as cursor:
         cursor.execute("SET jit = off")
+        cursor.execute("SET work_mem = '256MB'")
+        cursor.execute("SET maintenance_work_mem = '256MB'")
         cursor.execute("SELECT setseed(0.4)")  # the same past each time
         cursor.execute(_PEOPLE, {"people": count, "list": mailing_list.pk, **names})
         cursor.execute("ANALYZE subscribers_subscriber, subscribers_subscription")
@@ -147,16 +152,19 @@ def _make_people(count: int) -> None:
 
 # --- campaigns --------------------------------------------------------------------------------
 
-_DONE = """
-UPDATE newsletter_batch
-SET state = 'done', subscriber_ids = '{}', done_at = %(start)s,
-    sent = size - size / 50 - 1, failed = size / 50, in_doubt = 1
-WHERE campaign_id = %(campaign)s
+_BATCHES = """
+INSERT INTO newsletter_batch (
+    campaign_id, subscriber_ids, size, state, fence, attempts, done_at,
+    sent, failed, skipped, in_doubt
+)
+SELECT %(campaign)s, '{}', %(size)s, 'done', 1, 0, %(start)s,
+       %(size)s - %(size)s / 50 - 1, %(size)s / 50, 0, 1
+FROM generate_series(1, %(people)s / %(size)s)
 """
 
 
-def _send(subject: str, start: datetime) -> Campaign:
-    """Freeze a campaign as its start does, and mark it as sent."""
+def _send(subject: str, start: datetime, people: int) -> Campaign:
+    """Make a campaign as it is after it has been sent."""
     sent = Campaign.objects.create(
         subject=subject,
         from_email=SENDER,
@@ -164,14 +172,15 @@ def _send(subject: str, start: datetime) -> Campaign:
         started_at=start,
         finished_at=start + timedelta(hours=2),
         status=Campaign.Status.FINISHED,
+        audience_size=people,
     )
     sent.lists.set(MailingList.objects.all())
     # Not by campaigns.start, which also tells workers and edges, of whatever else runs here.
     composing.freeze(sent)
-    sent.audience_size = audience.freeze(sent.pk)
-    sent.save(update_fields=["audience_size"])
+    size = min(people, settings.SEND_BATCH_SIZE)
+    values: dict[str, Any] = {"campaign": sent.pk, "start": start, "people": people, "size": size}
     with connection.cursor() as cursor:
-        cursor.execute(_DONE, {"campaign": sent.pk, "start": start})
+        cursor.execute(_BATCHES, values)
     return sent
 
 
@@ -183,6 +192,13 @@ def _body() -> str:
     ]
     return "\n".join(["# Good morning, {{ subscriber.first_name }}\n", *stories])
 
+
+# Counting anew leaves readers in the order of their numbers, ingest in that of their first hits.
+_SHUFFLE = """
+CREATE INDEX bench_shuffle ON {table} (hashint8(subscriber_id));
+CLUSTER {table} USING bench_shuffle;
+DROP INDEX bench_shuffle
+"""
 
 # --- what readers did -------------------------------------------------------------------------
 
@@ -249,14 +265,15 @@ def _make_events(sent: Campaign, start: datetime, count: int) -> None:
         cursor.execute(_EVENTS, values)
 
 
-FORWARDED = 400  # of so many people one forwards the mail
+FORWARDED = 1_000  # of so many people one forwards the mail
 LEFT = 400  # of so many people one leaves by it
+JOINED = 10_000  # for so many people somebody joins by a forwarded copy
 
 _FORWARDS = """
 INSERT INTO tracking_forward (id, campaign_id, subscriber_id, kind, state, tracking, email_hash,
                               address, sender_name, note, asked_at, attempts)
 OVERRIDING SYSTEM VALUE
-SELECT %(first)s + n, %(campaign)s, 1 + n * %(step)s,
+SELECT %(first)s + n, %(campaign)s, n * %(step)s - %(nth)s,
        CASE WHEN n %% 5 = 0 THEN 2 ELSE 1 END,
        CASE WHEN n %% 5 = 0 THEN 'made' WHEN n %% 40 = 1 THEN 'skipped' WHEN n %% 40 = 2
             THEN 'failed' ELSE 'sent' END,
@@ -269,8 +286,8 @@ INSERT INTO subscribers_consentrecord (
     subscriber_id, mailing_list_id, action, method, wording, evidence, user_agent, campaign_id,
     recorded_at
 )
-SELECT 1 + n * %(step)s, (SELECT min(id) FROM subscribers_mailinglist), 'unsubscribed', 'one-click',
-       '', '{"before": "active"}', '', %(campaign)s, %(start)s + interval '20 day' * random() ^ 4
+SELECT n * %(step)s - %(nth)s, (SELECT min(id) FROM subscribers_mailinglist), 'unsubscribed',
+       'one-click', '', '{"before": "active"}', '', %(campaign)s, %(start)s + interval '20 day' * random() ^ 4
 FROM generate_series(1, %(count)s) n
 """
 _SIGN_UPS = """
@@ -278,9 +295,9 @@ INSERT INTO subscribers_consentrecord (
     subscriber_id, mailing_list_id, action, method, wording, evidence, user_agent, campaign_id,
     recorded_at
 )
-SELECT 3 + n * %(step)s, (SELECT min(id) FROM subscribers_mailinglist), action, 'form',
+SELECT n * %(step)s - %(nth)s - 20, (SELECT min(id) FROM subscribers_mailinglist), action, 'form',
        'I would like to receive it.', '{}', '', %(campaign)s, %(start)s + interval '1 h' * number
-FROM generate_series(1, %(count)s / 10) n
+FROM generate_series(1, %(count)s) n
 CROSS JOIN (VALUES ('requested', 1), ('confirmed', 2)) lines (action, number) ORDER BY n, number
 """
 _DELIVERIES = """
@@ -296,19 +313,17 @@ FROM subscribers_subscriber
 
 def _add_what_else(sent: Campaign, people: int) -> None:
     """Add who left, and what was forwarded."""
-    count = max(1, people // FORWARDED)
     values: dict[str, Any] = {
         "campaign": sent.pk,
         "start": sent.started_at,
         "people": people,
         "first": sent.pk * 10_000_000,
-        "count": count,
-        "step": people // (count + 1),
+        "nth": sent.pk % 20,  # others for each campaign
     }
     CampaignTotal.objects.create(campaign_id=sent.pk)  # else there is nothing to count anew
     with connection.cursor() as cursor:
-        for statement in (_FORWARDS, _LEAVERS, _SIGN_UPS):
-            cursor.execute(statement, values)
+        for statement, each in ((_FORWARDS, FORWARDED), (_LEAVERS, LEFT), (_SIGN_UPS, JOINED)):
+            cursor.execute(statement, {**values, "count": people // each, "step": each})
 
 
 def _record_outcomes(sent: Campaign) -> None:
