@@ -8,8 +8,9 @@ from newsletter.models.campaign import Campaign
 class CampaignSum(models.Model):
     """Sums of one campaign whose own rows are too many to be added up for a thousand campaigns.
 
-    A copy: newsletter/summing.py makes it anew from batches, ledger and forwards, every few minutes
-    while a campaign is young and once a day after that. Opens and clicks have theirs in tracking.
+    A copy: newsletter/summing.py makes it anew from batches, forwards and who left, every few
+    minutes while a campaign is young and once a day after that. Opens and clicks have theirs in
+    tracking.
     """
 
     campaign = models.OneToOneField(
