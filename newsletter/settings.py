@@ -267,8 +267,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "count-readings": {
         "task": "newsletter.tasks.count_readings",
-        "schedule": 600.0,
-        "options": {"expires": 600},
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "weigh-forwards": {
         "task": "newsletter.tasks.weigh_forwards",

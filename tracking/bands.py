@@ -28,7 +28,7 @@ SLICE = 50_000  # numbers of people that are looked at in one transaction
 RECENT, FADING, LOST = timedelta(days=30), timedelta(days=90), timedelta(days=180)
 HEAT = timedelta(days=365)  # how far back the hours of the week reach
 SHARE = 200  # counting takes at most this part of the time, however long it takes
-OFTEN = timedelta(minutes=50)  # and is done no more often than that
+OFTEN = timedelta(minutes=5)  # and is done no more often than that
 
 _COUNTING, _SLICE_LOCK = 0x6272_6F67, 0x6272_6F68  # advisory locks
 
