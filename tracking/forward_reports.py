@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.timezone import now
 
 from subscribers.models import ConsentRecord
@@ -92,7 +92,12 @@ def _forwarded(kind: int, verdicts: Set[Verdict]) -> Sum:
 
 
 def sign_ups(campaign_id: int) -> int:
-    """Return how many people joined by a link in a campaign's forwarded mail.
+    """Return how many people joined by a link in a campaign's forwarded mail."""
+    return joined(Q(campaign_id=campaign_id)).values("subscriber_id").distinct().count()
+
+
+def joined(which: Q) -> QuerySet[ConsentRecord]:
+    """Return the ledger's lines of who joined by a form, of those that are asked for.
 
     Who only filled in the form, and never confirmed, has not joined.
     """
@@ -102,10 +107,9 @@ def sign_ups(campaign_id: int) -> int:
         action=Action.CONFIRMED,
         id__gt=OuterRef("id"),
     )
-    joined = ConsentRecord.objects.filter(campaign_id=campaign_id, method=Method.FORM).filter(
+    return ConsentRecord.objects.filter(which, method=Method.FORM).filter(
         Q(action=Action.SUBSCRIBED) | Q(action=Action.REQUESTED) & Exists(confirmed)
     )
-    return joined.values("subscriber_id").distinct().count()
 
 
 def weigh_due() -> None:

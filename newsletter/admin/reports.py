@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils.timezone import get_current_timezone_name, localtime, now
 from django.views.decorators.http import require_GET
 
-from newsletter.admin import report_map, report_people, report_programs
+from newsletter.admin import report_forwards, report_map, report_people, report_programs
 from newsletter.admin.figures import figures
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.report_asked import Shown, asked, choices
@@ -118,5 +118,6 @@ def urls() -> list[URLPattern]:
         path("<int:campaign_id>/report/links/", permitted(report_links, see), name=f"{name}_links"),
         *report_map.urls(),
         *report_people.urls(),
+        *report_forwards.urls(),
         *report_programs.urls(),
     ]
