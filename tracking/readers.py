@@ -86,8 +86,8 @@ _FITS = {
     Did.CLICKED: "clicks > 0",
     Did.LEFT: "true",
 }
-# Chosen by the sums alone, so that only a page of people is looked up, and nobody behind the last of
-# them is looked at. Who is not to be named falls out of a page afterwards, which may so be short.
+# Chosen by the sums alone, so that only a page of people is looked up, and nobody behind the last
+# of them is looked at. Who is not to be named falls out afterwards, and the page may so be short.
 _PAGE = """
     WITH fitting AS MATERIALIZED (
         SELECT subscriber_id FROM ({scan}) scanned WHERE {fits}

@@ -6,7 +6,6 @@ are made by PostgreSQL, in the order in which a campaign's hits come; the sums a
 them by the product's own rebuilding, as after `manage.py recount_events`.
 """
 
-import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,10 +15,11 @@ from django.db import connection
 from django.utils.timezone import now
 
 from benchmarks.tracking.agents import AGENTS
-from newsletter import composing, summing
+from newsletter import composing, list_readings, mailboxes, summing
 from newsletter.models import Campaign
-from subscribers.models import MailingList, Organisation
-from tracking import partitions, rebuilding
+from subscribers import growth
+from subscribers.models import MailingList, Organisation, Subscriber
+from tracking import countries, partitions, programs, rebuilding
 from tracking.models import CampaignTotal, Link
 
 EVENTS_EACH = 10  # for each person
@@ -28,6 +28,7 @@ EARLIER = 12  # campaigns, a week apart
 AGE = timedelta(days=24)  # of the newest
 LINKS = 20
 AT_ONCE = 500_000  # events in one statement
+COUNTRIES = (*["GB"] * 5, *["DE"] * 3, "FR", "US", "NL", "IE", "SE", "IT", "PL")
 SENDER = "Harbour Weekly <weekly@example.org>"
 NEXT = "What the harbour does in spring"  # a draft, which is made last of all
 SUBJECTS = (
@@ -71,12 +72,15 @@ def make(events: int) -> Iterator[Step]:
         done += 0.9 * count / events
     yield Step("its outcomes", 0.93)
     _record_outcomes(sent)
-    yield Step("statistics", 0.95)
+    yield Step("what is summed up now and then", 0.94)
     summing.sum_due(now())
+    mailboxes.count_due(now())
+    growth.fold()
+    list_readings.count_due(now())
+    yield Step("readers in no order", 0.97)
     with connection.cursor() as cursor:
         for table in ("tracking_reader", "tracking_readerlink"):
             cursor.execute(_SHUFFLE.format(table=table))
-        cursor.execute("VACUUM ANALYZE")
     Campaign.objects.create(subject=NEXT, from_email=SENDER)
 
 
@@ -233,7 +237,8 @@ INSERT INTO tracking_event (
     occurred_at, campaign_id, subscriber_id, forward_id, link_id, kind, network, user_agent, marks,
     since_sent, verdict, reason, rules, program, country
 )
-SELECT %(start)s + later, %(campaign)s, CASE WHEN person %% 50 = 0 THEN 0 ELSE person END,
+SELECT %(start)s + later, %(campaign)s,
+       CASE WHEN person %% 50 = 0 THEN 0 ELSE %(before)s + person END,
        CASE WHEN forward = 0 THEN 0 ELSE %(first_forward)s + forward END,
        CASE WHEN kind = 2 THEN link_ids[link] ELSE 0 END, kind,
        ('81.' || person %% 256 || '.' || person %% 199 || '.0')::inet,
@@ -257,9 +262,10 @@ def _make_events(sent: Campaign, start: datetime, count: int) -> None:
         "links": len(links),
         "campaign": sent.pk,
         "start": start,
+        "before": _before(),
         "agents": AGENTS,
-        "programs": _programs(),
-        "countries": _countries(),
+        "programs": [programs.program(agent) for agent in AGENTS],
+        "countries": [countries.number(code) for code in COUNTRIES],
     }
     with connection.cursor() as cursor:
         cursor.execute(_EVENTS, values)
@@ -273,7 +279,7 @@ _FORWARDS = """
 INSERT INTO tracking_forward (id, campaign_id, subscriber_id, kind, state, tracking, email_hash,
                               address, sender_name, note, asked_at, attempts)
 OVERRIDING SYSTEM VALUE
-SELECT %(first)s + n, %(campaign)s, n * %(step)s - %(nth)s,
+SELECT %(first)s + n, %(campaign)s, %(before)s + n * %(step)s - %(nth)s,
        CASE WHEN n %% 5 = 0 THEN 2 ELSE 1 END,
        CASE WHEN n %% 5 = 0 THEN 'made' WHEN n %% 40 = 1 THEN 'skipped' WHEN n %% 40 = 2
             THEN 'failed' ELSE 'sent' END,
@@ -286,8 +292,9 @@ INSERT INTO subscribers_consentrecord (
     subscriber_id, mailing_list_id, action, method, wording, evidence, user_agent, campaign_id,
     recorded_at
 )
-SELECT n * %(step)s - %(nth)s, (SELECT min(id) FROM subscribers_mailinglist), 'unsubscribed',
-       'one-click', '', '{"before": "active"}', '', %(campaign)s, %(start)s + interval '20 day' * random() ^ 4
+SELECT %(before)s + n * %(step)s - %(nth)s, (SELECT min(id) FROM subscribers_mailinglist),
+       'unsubscribed', 'one-click', '', '{"before": "active"}', '', %(campaign)s,
+       %(start)s + interval '20 day' * random() ^ 4
 FROM generate_series(1, %(count)s) n
 """
 _SIGN_UPS = """
@@ -295,8 +302,9 @@ INSERT INTO subscribers_consentrecord (
     subscriber_id, mailing_list_id, action, method, wording, evidence, user_agent, campaign_id,
     recorded_at
 )
-SELECT n * %(step)s - %(nth)s - 20, (SELECT min(id) FROM subscribers_mailinglist), action, 'form',
-       'I would like to receive it.', '{}', '', %(campaign)s, %(start)s + interval '1 h' * number
+SELECT %(before)s + n * %(step)s - %(nth)s - 20, (SELECT min(id) FROM subscribers_mailinglist),
+       action, 'form', 'I would like to receive it.', '{}', '', %(campaign)s,
+       %(start)s + interval '1 h' * number
 FROM generate_series(1, %(count)s) n
 CROSS JOIN (VALUES ('requested', 1), ('confirmed', 2)) lines (action, number) ORDER BY n, number
 """
@@ -318,12 +326,18 @@ def _add_what_else(sent: Campaign, people: int) -> None:
         "start": sent.started_at,
         "people": people,
         "first": sent.pk * 10_000_000,
+        "before": _before(),
         "nth": sent.pk % 20,  # others for each campaign
     }
     CampaignTotal.objects.create(campaign_id=sent.pk)  # else there is nothing to count anew
     with connection.cursor() as cursor:
         for statement, each in ((_FORWARDS, FORWARDED), (_LEAVERS, LEFT), (_SIGN_UPS, JOINED)):
             cursor.execute(statement, {**values, "count": people // each, "step": each})
+
+
+def _before() -> int:
+    """Return the number before that of the first person."""
+    return Subscriber.objects.earliest("id").pk - 1
 
 
 def _record_outcomes(sent: Campaign) -> None:
@@ -335,11 +349,3 @@ def _record_outcomes(sent: Campaign) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_DELIVERIES, values)
-
-
-def _programs() -> list[int]:
-    return [1 + math.floor(place) for place in range(len(AGENTS))]
-
-
-def _countries() -> list[int]:
-    return [1, 2, 3]
