@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from tracking import facts, pages, tokens
+from tracking.eager import run_at_once
 from tracking.packs import Hit
 from tracking.personal import Personal
 from tracking.recorder import Recorder
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # As numbers, because tracking.models must not be loaded here.
 OPEN, CLICK, CANARY, SHARE, QUOTE = 1, 2, 3, 4, 5
+
+YOUNG_OBJECTS = 50_000  # new ones after which the collector looks at them; a few megabytes
 
 _METHODS = ("GET", "HEAD")
 
@@ -89,6 +92,7 @@ class Edge:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Connect. Called before the first request, in the process that will serve it."""
         logging.config.dictConfig(settings.LOGGING)
+        loop.set_task_factory(run_at_once)
         loop.run_until_complete(self._start())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -167,12 +171,13 @@ class Edge:
     def _hit(self, scope: Any, method: str, what: tuple[int, int, int, int, int]) -> Hit | None:
         headers = scope.headers
         try:
+            agent = facts.agent(headers)
             return Hit(
                 *what,
                 time.time_ns() // 1_000_000,
                 facts.network(self._proxies.client(scope.client, headers)),
-                headers.get("user-agent", "")[: facts.LONGEST_AGENT],
-                facts.marks(headers, scope.http_version, method),
+                agent or "",
+                facts.marks(headers, scope.http_version, method, is_agent_foreign=agent is None),
             )
         except Exception:
             # No request that anybody can send is known to do this. Its reader gets the page.
@@ -187,6 +192,8 @@ class Edge:
         # then, would keep every reader waiting for 30 milliseconds.
         gc.collect()
         gc.freeze()
+        # A burst of requests is many objects, and none of them is rubbish that only it can find.
+        gc.set_threshold(YOUNG_OBJECTS)
 
     async def _stop(self) -> None:
         await self._recorder.close()

@@ -16,6 +16,8 @@ _LONGEST_MARK = 24  # characters
 _LONGEST_VALUE = 200  # characters that are looked at
 _LONGEST_WAY = 400  # characters of X-Forwarded-For, from its end
 
+_WAY = "x-forwarded-for"
+
 # Header -> its name among the marks. Of these only the presence is kept, because their values
 # would tell people apart.
 _PRESENT = {
@@ -75,9 +77,12 @@ _SUMMARIES: dict[str, Callable[[str], str | bool]] = {
 
 
 class Headers(Protocol):
-    """The headers of a request, as granian gives them; names are in lower case."""
+    """The headers of a request, as granian gives them; names are in lower case.
 
-    def get(self, name: str, default: str = "") -> str:
+    A value that is not ASCII is never given, as if it were not there; its name is.
+    """
+
+    def get(self, name: str) -> str | None:
         """Return the first value of a header."""
         ...
 
@@ -89,30 +94,50 @@ class Headers(Protocol):
 class Lines(Protocol):
     """Likewise, of headers that may come several times."""
 
+    def __contains__(self, name: str, /) -> bool:
+        """Say whether a header was sent."""
+        ...
+
     def get_all(self, name: str) -> list[str]:
         """Return each value of a header."""
         ...
 
 
-def marks(headers: Headers, http_version: str, method: str = "GET") -> str:
+def agent(headers: Headers) -> str | None:
+    """Return how the program names itself; None when it does so in other letters than ASCII."""
+    value = headers.get("user-agent")
+    if value is not None:
+        return value[:LONGEST_AGENT]
+    names = headers.keys()
+    return None if "user-agent" in names else ""
+
+
+def marks(
+    headers: Headers, http_version: str, method: str = "GET", *, is_agent_foreign: bool = False
+) -> str:
     """Return the marks of a request as a JSON object; absent ones are left out.
 
-    HEAD asks whether a thing is there: nobody has seen it, so the method is a mark as well.
+    HEAD asks whether a thing is there: nobody has seen it, so the method is a mark as well. So is
+    an agent that can't be read: there is one, and a program without any is another thing.
     """
-    known, words = _plan(tuple(headers.keys()), http_version, method)
+    known, words = _plan(tuple(headers.keys()), http_version, method, is_agent_foreign)
     if not words:
         return known
     return _with_words(
-        known, words, tuple([headers.get(name, "")[:_LONGEST_VALUE] for name in words])
+        known, words, tuple([(headers.get(name) or "")[:_LONGEST_VALUE] for name in words])
     )
 
 
 # A program sends the same headers each time, so that most requests are looked up here. Small, since
 # anybody can send long names.
 @lru_cache(maxsize=256)
-def _plan(names: tuple[str, ...], http_version: str, method: str) -> tuple[str, tuple[str, ...]]:
+def _plan(
+    names: tuple[str, ...], http_version: str, method: str, is_agent_foreign: bool
+) -> tuple[str, tuple[str, ...]]:
     """Return the marks that names alone give, as JSON, and the names whose values are needed."""
     found: dict[str, str | bool] = {_PRESENT[name]: True for name in names if name in _PRESENT}
+    if is_agent_foreign:
+        found["agent"] = "foreign"
     if http_version == "1":
         found["http"] = "1.0"
     if method != "GET":
@@ -168,7 +193,11 @@ class Proxies:
         address = peer.rpartition(":")[0].strip("[]")
         if not self._networks:
             return address
-        return self._behind(address, ",".join(headers.get_all("x-forwarded-for"))[-_LONGEST_WAY:])
+        lines = headers.get_all(_WAY)
+        if not lines and _WAY in headers:
+            # Not ASCII: a proxy has added the client's address to what the client had sent.
+            return self._behind(address, "foreign")
+        return self._behind(address, ",".join(lines)[-_LONGEST_WAY:])
 
     def _look_behind(self, address: str, way: str) -> str:
         if not self._is_trusted(address):

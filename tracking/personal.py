@@ -94,7 +94,7 @@ class _People:
             asked, self._asked = self._asked, {}
             try:
                 rows = await self._query(list(asked))
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, readers wait for a word)
                 self._resting_until = time.monotonic() + REST
                 logger.warning(
                     "personal links: no answer from PostgreSQL (%s)", type(error).__name__

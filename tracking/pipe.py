@@ -21,6 +21,7 @@ class Pipe(asyncio.Protocol):
     def __init__(self, connection: Any) -> None:
         # Kept although it is not used any more, because it closes the transport when it goes.
         self._connection = connection
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = connection._writer.transport
         self._transport.set_protocol(self)
         self._answers = hiredis.Reader(protocolError=redis.ConnectionError, replyError=_refusal)
@@ -46,9 +47,21 @@ class Pipe(asyncio.Protocol):
         """Whether commands can be sent."""
         return self._error is None
 
-    def send(self, command: bytes) -> asyncio.Future[Any]:
-        """Send a packed command; its answer, or a redis.RedisError, is in the future."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    async def ask(self, command: bytes, within: float) -> Any:
+        """Send a packed command and return its answer. Raises redis.RedisError.
+
+        Without an answer within some seconds the pipe is closed. The time runs in the pipe and not
+        in the caller, because `asyncio.timeout` costs more than sending does.
+        """
+        answer = self._send(command)
+        patience = self._loop.call_later(within, self._give_up, within)
+        try:
+            return await answer
+        finally:
+            patience.cancel()
+
+    def _send(self, command: bytes) -> asyncio.Future[Any]:
+        answer: asyncio.Future[Any] = self._loop.create_future()
         if self._error:
             answer.set_exception(self._error)
         else:
@@ -74,6 +87,10 @@ class Pipe(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so to all who wait."""
         self._fail(redis.ConnectionError(str(exc or "connection closed by the server")))
+        self._end()
+
+    def _give_up(self, within: float) -> None:
+        self._fail(redis.TimeoutError(f"no answer within {within} s"))
         self._end()
 
     def _settle(self, reply: Any) -> None:

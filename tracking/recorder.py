@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tracking import packs, spool, stream
+from tracking.eager import Stored
 from tracking.looping import Loop
 from tracking.packs import Hit
 
@@ -33,7 +34,7 @@ class Recorder:
         # One thread, so that packs lie on the disk in the order in which they came.
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._hits: list[Hit] = []
-        self._stored = _new_future()
+        self._stored = _new_group()
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._storing = asyncio.ensure_future(self._store())
@@ -41,8 +42,9 @@ class Recorder:
 
     def record(self, hit: Hit) -> asyncio.Future[None]:
         """Store a hit. Await the answer before the reader is told anything."""
+        if not self._hits:
+            self._arrived.set()
         self._hits.append(hit)
-        self._arrived.set()
         return self._stored
 
     async def close(self) -> None:
@@ -61,11 +63,11 @@ class Recorder:
         while self._hits or not self._is_closing:
             await self._arrived.wait()
             hits, stored = self._hits, self._stored
-            self._hits, self._stored = [], _new_future()
+            self._hits, self._stored = [], _new_group()
             self._arrived.clear()
             for start in range(0, len(hits), LARGEST_PACK):
                 await self._store_pack(hits[start : start + LARGEST_PACK])
-            stored.set_result(None)
+            stored.finish()
 
     async def _store_pack(self, hits: list[Hit]) -> None:
         try:
@@ -90,24 +92,32 @@ class Recorder:
         """Look after the stream: is it back, is it full, is there anything left over to replay?"""
         try:
             await self._stream.check()
+            # Before new hits: they are older. And a Redis that is full answers questions, but
+            # refuses this; it is not back before it has taken something.
+            await self._replay()
         except stream.AWAY as error:
             self._note_away(error)
             return
         if not self.is_stream_there:
             logger.warning("the event stream takes hits again")
-        self.is_stream_there = True
-        try:
-            await self._replay()
-        except stream.AWAY as error:
-            logger.warning("the spool in %s must wait: %s", self._folder, error)
+            self.is_stream_there = True
+            # What came to the disk while the rest was handed on.
+            await self._watch()
 
     async def _replay(self) -> None:
+        """Hand on what is on the disk. Raises redis.RedisError."""
         if spool.is_empty(self._folder):
             return
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._disk, self._spool.seal)
-        # Not in the spool's own thread: new hits must reach the disk if Redis goes away again.
-        replayed = await asyncio.to_thread(spool.replay, self._folder, stream.append_all)
+        try:
+            await loop.run_in_executor(self._disk, self._spool.seal)
+            # Not in the spool's own thread: new hits must reach the disk if Redis goes away again.
+            replayed = await asyncio.to_thread(spool.replay, self._folder, stream.append_all)
+        except OSError as error:
+            # Not of Redis, whose errors are its own: a disk that can't be read must not keep new
+            # hits from the stream.
+            logger.warning("the spool in %s must wait: %s", self._folder, error)
+            return
         if replayed:
             logger.warning("replayed %d packs of hits from the spool", replayed)
 
@@ -122,5 +132,5 @@ class Recorder:
         self.is_stream_there = False
 
 
-def _new_future() -> asyncio.Future[None]:
-    return asyncio.get_running_loop().create_future()
+def _new_group() -> Stored:
+    return Stored(asyncio.get_running_loop())

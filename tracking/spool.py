@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 _HEAD = struct.Struct(">II")  # length and CRC-32 of the pack that follows
 _SUFFIX = ".spool"
 REPLAY_CHUNK = 100  # packs handed on at a time
+# A replay that ends half-way begins its file again: of a file that is larger than what the stream
+# has room for, the end would never come.
+LARGEST_FILE = 8 * 1024 * 1024  # bytes; a larger one is followed by a new one
 
 
 class Spool:
@@ -46,6 +49,8 @@ class Spool:
             # The end may be half a record, behind which nothing would be read again.
             self.seal()
             raise
+        if file.tell() > LARGEST_FILE:
+            self.seal()
 
     def seal(self) -> None:
         """Let go of the file, so that it can be replayed. The next pack begins a new one."""

@@ -80,16 +80,20 @@ class Appender:
             self._pipe.close()
 
     async def _ask(self, command: bytes) -> Any:
+        if self._pipe and self._pipe.is_open:
+            return await self._pipe.ask(command, APPEND_TIMEOUT)
         try:
             async with asyncio.timeout(APPEND_TIMEOUT):
-                async with self._connecting:
-                    if self._pipe is None or not self._pipe.is_open:
-                        self._pipe = await Pipe.connect(settings.REDIS_URL, APPEND_TIMEOUT)
-                return await self._pipe.send(command)
+                return await (await self._connect()).ask(command, APPEND_TIMEOUT)
         except TimeoutError:
-            # An answer that comes after all must not be taken for that of another command.
             self.close()
-            raise
+            raise redis.TimeoutError(f"no connection within {APPEND_TIMEOUT} s") from None
+
+    async def _connect(self) -> Pipe:
+        async with self._connecting:
+            if self._pipe is None or not self._pipe.is_open:
+                self._pipe = await Pipe.connect(settings.REDIS_URL, APPEND_TIMEOUT)
+            return self._pipe
 
 
 @cache

@@ -181,6 +181,8 @@ def facts_are_kept_and_the_proxy_is_believed(edge, token, client, settings):
     assert len(hit.user_agent) == 400
     marks = json.loads(hit.marks)
     assert (marks["language"], marks["dest"]) == (True, "image")
+    edge.get(f"/o/{token}", headers={"X-Forwarded-For": b"\xff, 203.0.113.77"})
+    assert hits(client, settings)[-1].network == ""
 
 
 def its_health_is_told(edge):

@@ -301,6 +301,8 @@ def what_is_no_text_breaks_nothing(stage):
     found = stage.new_hits()
     assert len(found) == 7
     assert found[1].user_agent == "a\tb\\N\\."
+    # granian does not hand on what is not ASCII; that there was something is kept.
+    assert (found[0].user_agent, json.loads(found[0].marks)) == ("", {"agent": "foreign"})
 
 
 def nobody_is_led_where_no_link_may_lead(stage):

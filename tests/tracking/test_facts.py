@@ -11,19 +11,22 @@ from tracking import facts
 
 
 class Headers:
-    """The headers of a request, as granian gives them."""
+    """The headers of a request, as granian gives them: no value that is not ASCII."""
 
     def __init__(self, *lines: tuple[str, str]) -> None:
         self._lines = list(lines)
 
-    def get(self, name, default=""):
-        return next((value for key, value in self._lines if key == name), default)
+    def __contains__(self, name):
+        return name in self.keys()
+
+    def get(self, name):
+        return next(iter(self.get_all(name)), None)
 
     def keys(self):
         return [name for name, _ in self._lines]
 
     def get_all(self, name):
-        return [value for key, value in self._lines if key == name]
+        return [value for key, value in self._lines if key == name and value.isascii()]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,13 @@ def test_what_a_client_wrote_itself_changes_nothing(hops):
     assert facts.Proxies(["10.0.0.0/8"]).client("10.0.0.1:1", headers) == "203.0.113.9"
 
 
+def test_who_writes_what_no_proxy_can_add_to_is_unknown_and_not_the_proxy():
+    headers = Headers(("x-forwarded-for", "\xff, 203.0.113.9"))
+
+    assert facts.Proxies(["10.0.0.0/8"]).client("10.0.0.1:1", headers) == ""
+    assert facts.Proxies(["10.0.0.0/8"]).client("192.0.2.1:1", headers) == "192.0.2.1"
+
+
 def test_an_ipv6_peer_is_read():
     proxies = facts.Proxies(["::1"])
 
@@ -188,3 +198,23 @@ def test_a_request_for_the_head_alone_is_marked():
 
 def test_an_old_protocol_is_a_mark():
     assert json.loads(facts.marks(Headers(), "1")) == {"http": "1.0"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        (Headers(("user-agent", "Mozilla/5.0")), "Mozilla/5.0"),
+        (Headers(("user-agent", "x" * 1000)), "x" * 400),
+        (Headers(("user-agent", "")), ""),
+        (Headers(), ""),
+        (Headers(("user-agent", "Mozilla/5.0 (\u7ea2\u7c73)")), None),
+    ],
+)
+def test_an_agent_that_cannot_be_read_is_another_thing_than_none(headers, kept):
+    assert facts.agent(headers) == kept
+
+
+def test_an_agent_that_cannot_be_read_is_a_mark():
+    marks = facts.marks(Headers(("dnt", "1")), "1.1", is_agent_foreign=True)
+
+    assert json.loads(marks) == {"dnt": True, "agent": "foreign"}

@@ -155,6 +155,54 @@ def test_a_full_stream_is_spared_until_there_is_room(events, settings, monkeypat
     assert in_stream(events, settings) == [[hit(1)], [hit(2)]]
 
 
+def test_a_redis_that_is_full_is_back_when_it_takes_something(
+    own_redis, settings, monkeypatch, caplog
+):
+    """It answers questions all the time."""
+    monkeypatch.setattr(recorder, "CHECK_EVERY", 0.05)
+    client = own_redis.client()
+
+    async def scene(ours):
+        await record(ours, 1)
+        client.config_set("maxmemory", 1)
+        for number in range(2, 12):
+            await record(ours, number)
+            await asyncio.sleep(0.1)
+        said = [entry.getMessage() for entry in caplog.records]
+        client.config_set("maxmemory", 0)
+        await asyncio.to_thread(wait_for, lambda: ours.is_stream_there)
+        await asyncio.to_thread(wait_for, lambda: spool.is_empty(settings.TRACKING_SPOOL))
+        await record(ours, 12)
+        return said
+
+    said = play(settings, scene)
+
+    assert len(said) == 1
+    assert "takes no hits (OutOfMemoryError" in said[0] or "maxmemory" in said[0]
+    found = list(chain(*in_stream(client, settings)))
+    assert found == [hit(number) for number in range(1, 13)]
+
+
+def test_a_spool_that_cannot_be_read_keeps_no_new_hits_from_the_stream(
+    own_redis, settings, monkeypatch, caplog
+):
+    monkeypatch.setattr(recorder, "CHECK_EVERY", 0.05)
+    settings.TRACKING_SPOOL.mkdir(parents=True)
+    (settings.TRACKING_SPOOL / "0.spool").mkdir()
+
+    async def scene(ours):
+        own_redis.kill()
+        await record(ours, 1)
+        own_redis.start()
+        await asyncio.to_thread(wait_for, lambda: ours.is_stream_there)
+        await record(ours, 2)
+
+    play(settings, scene)
+
+    assert in_stream(own_redis.client(), settings) == [[hit(2)]]
+    assert "must wait" in caplog.text
+
+
 def test_what_a_dead_process_left_is_replayed(events, settings):
     left = spool.Spool(settings.TRACKING_SPOOL)
     left.append([packs.encode([hit(1)])])

@@ -111,3 +111,33 @@ def test_a_disk_that_is_full_says_so_and_spoils_nothing(tmp_path, monkeypatch):
 def test_a_missing_folder_is_an_empty_spool(tmp_path):
     assert replayed(tmp_path / "never made") == []
     assert spool.is_empty(tmp_path / "never made")
+
+
+def test_a_replay_that_is_cut_off_each_time_comes_to_its_end(tmp_path, monkeypatch):
+    """A stream that is nearly full takes a little at a time: of one large file, always the same."""
+    monkeypatch.setattr(spool, "LARGEST_FILE", 10_000)
+    monkeypatch.setattr(spool, "REPLAY_CHUNK", 1)
+    ours = spool.Spool(tmp_path)
+    packs = [b"%d" % number * 100 for number in range(900)]
+    for pack in packs:
+        ours.append([pack])
+    ours.seal()
+    taken = []
+
+    def take(chunk):
+        nonlocal room
+        if not room:
+            raise ConnectionError
+        room -= 1
+        taken.extend(chunk)
+
+    for _ in range(100):
+        room = 60
+        try:
+            spool.replay(tmp_path, take)
+        except ConnectionError:
+            continue
+        break
+
+    assert spool.is_empty(tmp_path)
+    assert list(dict.fromkeys(taken)) == packs
