@@ -87,7 +87,7 @@ def receive(cursor: CursorWrapper, lines: Iterable[bytes]) -> list[str]:
             map("\t".join, fields),
             since_sent,
             verdicts,
-            map(origins.of, hits.agents, hits.networks),
+            origins.of(hits.agents, hits.networks),
             strict=True,
         )
     ]

@@ -21,33 +21,37 @@ import maxminddb
 from django.conf import settings
 from maxminddb import InvalidDatabaseError
 
-from tracking.classify.networks import Networks
-
 logger = logging.getLogger(__name__)
 
 UNKNOWN: Final = 0
 HIDDEN: Final = 1  # a mail service came in the reader's stead
 _LOOKED_AT: Final = 10_000  # networks of a database, until one has a country
+_MOST: Final = 100_000  # networks that are remembered
 
 
 class BadDatabase(Exception):
     """A file is no database of countries. The message says why."""
 
 
-class Countries:
-    """Tells the country of networks."""
+class Countries(dict[str, int]):
+    """The numbers of countries by network (cut addresses), as they are asked for.
 
-    def __init__(self, reader: maxminddb.Reader | None, networks: Networks) -> None:
-        """Take a database (None: no country is known), and what is known of networks."""
+    UNKNOWN where the database does not say. What was asked is remembered, because a person's hits
+    mostly come together; asking takes a microsecond.
+    """
+
+    def __init__(self, reader: maxminddb.Reader | None = None) -> None:
+        """Take a database; without one, no country is known."""
+        super().__init__()
         self._reader = reader
-        self._networks = networks
-        self.find = lru_cache(maxsize=65_536)(self._find)
+
+    def __missing__(self, network: str) -> int:
+        if len(self) >= _MOST:
+            self.clear()
+        country = self[network] = self._find(network)
+        return country
 
     def _find(self, network: str) -> int:
-        """Return the number of the country of a cut address; UNKNOWN or HIDDEN where it is not."""
-        known = self._networks.find(network)
-        if known and known.scope == "proxy":
-            return HIDDEN
         if self._reader is None:
             return UNKNOWN
         try:
@@ -57,17 +61,17 @@ class Countries:
             return UNKNOWN
 
 
-def load(networks: Networks) -> Countries:
+def load() -> Countries:
     """Return what settings.TRACKING_COUNTRIES knows; without it, no country is known."""
     path = Path(settings.TRACKING_COUNTRIES)
     if not path.is_file():
-        return Countries(None, networks)
+        return Countries()
     try:
-        return Countries(maxminddb.open_database(path), networks)
+        return Countries(maxminddb.open_database(path))
     except (OSError, InvalidDatabaseError) as error:
         # Hits are stored all the same, and a recount finds their countries later.
         logger.error("countries are not known: %s can't be read (%s)", path, error)
-        return Countries(None, networks)
+        return Countries()
 
 
 def is_installed() -> bool:
@@ -90,6 +94,7 @@ def install(path: Path) -> str:
     return kind
 
 
+@lru_cache(maxsize=1024)
 def number(code: str) -> int:
     """Return the number of a country's code of two letters; UNKNOWN for anything else."""
     if len(code) != 2 or not (code.isascii() and code.isalpha()):

@@ -4,13 +4,14 @@ They are given when a hit is stored, because a person who is erased takes the us
 network along, and the sums that were made of them (tracking/breakdowns.py) have to stay exact.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
-from tracking import countries, judging
+from tracking import countries
 from tracking.countries import HIDDEN, UNKNOWN, Countries
 from tracking.packs import unescape
 from tracking.programs import Device, parts, program
@@ -33,13 +34,16 @@ WHERE event.campaign_id = %s AND event.subscriber_id >= 0 AND event.network = fo
 """
 
 
-def of(user_agent: str, network: str) -> tuple[int, int]:
-    """Return the numbers of program and country of a hit.
+def of(user_agents: Iterable[str], networks: Iterable[str]) -> list[tuple[int, int]]:
+    """Return the numbers of program and country of each hit.
 
-    Takes what a line of a pack has (tracking/packs.py): the user agent escaped, the network cut.
+    Takes what lines of packs have (tracking/packs.py): user agents escaped, networks cut.
     """
-    found, is_hidden = _program(user_agent)
-    return found, HIDDEN if is_hidden else known_countries().find(network)
+    known = known_countries()
+    return [
+        (found, HIDDEN if is_hidden else known[network])
+        for (found, is_hidden), network in zip(map(_program, user_agents), networks, strict=True)
+    ]
 
 
 def read_again(cursor: CursorWrapper, campaign_id: int) -> None:
@@ -61,12 +65,7 @@ def read_again(cursor: CursorWrapper, campaign_id: int) -> None:
         cursor.execute(_WRITE_COUNTRIES, [*map(list, zip(*changed, strict=True)), campaign_id])
 
 
-# What networks are known decides as well, and their lists are looked at first.
-_countries = Fresh(
-    "countries",
-    lambda: countries.load(judging.known_networks()),
-    lambda: [Path(settings.TRACKING_COUNTRIES), Path(settings.TRACKING_NETWORKS)],
-)
+_countries = Fresh("countries", countries.load, lambda: [Path(settings.TRACKING_COUNTRIES)])
 
 
 def known_countries() -> Countries:
@@ -75,7 +74,7 @@ def known_countries() -> Countries:
 
 
 def _country(network: str, number: int) -> int:
-    return HIDDEN if parts(number)[1] == Device.HIDDEN else known_countries().find(network)
+    return HIDDEN if parts(number)[1] == Device.HIDDEN else known_countries()[network]
 
 
 @lru_cache(maxsize=16_384)

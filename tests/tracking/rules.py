@@ -30,7 +30,7 @@ def judge(hits: Sequence[Evidence], networks: Any) -> list[Judgement]:
 class Countries:
     """Knows the countries of a few networks, in the place of a database."""
 
-    def find(self, network: str) -> int:
+    def __getitem__(self, network: str) -> int:
         codes = {"203.0.113.0": "FR", "198.51.100.0": "GB"}
         return countries.number(codes.get(network, ""))
 

@@ -8,7 +8,6 @@ from django.core.management import CommandError, call_command
 
 from tests.tracking import mmdb
 from tracking import countries
-from tracking.classify.networks import Networks, read_list
 from tracking.countries import HIDDEN, UNKNOWN, code_of, name, number
 
 RECORDS = {
@@ -40,19 +39,13 @@ def database(settings, tmp_path):
     ],
 )
 def test_networks_lie_in_the_country_that_the_database_says(database, network, country):
-    assert code_of(countries.load(Networks()).find(network)) == country
-
-
-def test_whoever_loads_pictures_for_others_hides_where_they_are(database):
-    networks = Networks(read_list("x", "192.0.2.0/24 someone proxy certain"))
-
-    assert countries.load(networks).find("192.0.2.0") == HIDDEN
+    assert code_of(countries.load()[network]) == country
 
 
 def test_without_a_database_no_country_is_known(settings, tmp_path):
     settings.TRACKING_COUNTRIES = tmp_path / "none.mmdb"
 
-    assert countries.load(Networks()).find("192.0.2.0") == UNKNOWN
+    assert countries.load()["192.0.2.0"] == UNKNOWN
     assert not countries.is_installed()
 
 
@@ -61,7 +54,7 @@ def test_a_damaged_database_is_said_and_holds_up_nothing(settings, tmp_path, cap
     settings.TRACKING_COUNTRIES.write_bytes(b"no database")
 
     with caplog.at_level(logging.ERROR):
-        found = countries.load(Networks()).find("192.0.2.0")
+        found = countries.load()["192.0.2.0"]
 
     assert found == UNKNOWN
     assert "countries.mmdb" in caplog.text
@@ -90,7 +83,7 @@ def test_the_command_installs_a_database(settings, tmp_path):
 
     assert "Test-Country, made on 2026-09-21" in output.getvalue()
     assert countries.is_installed()
-    assert code_of(countries.load(Networks()).find("192.0.2.0")) == "FR"
+    assert code_of(countries.load()["192.0.2.0"]) == "FR"
 
 
 def test_the_command_refuses_what_says_no_country(settings, tmp_path, database):
@@ -106,4 +99,16 @@ def test_the_command_refuses_what_says_no_country(settings, tmp_path, database):
     with pytest.raises(CommandError, match="missing"):
         call_command("refresh_countries", str(tmp_path / "missing.mmdb"))
 
-    assert code_of(countries.load(Networks()).find("192.0.2.0")) == "FR"
+    assert code_of(countries.load()["192.0.2.0"]) == "FR"
+
+
+def test_no_more_is_remembered_than_there_is_room_for(database, monkeypatch):
+    monkeypatch.setattr(countries, "_MOST", 3)
+    known = countries.load()
+
+    found = [code_of(known[network[:-3]]) for network in [*RECORDS][:3] * 2]
+    elsewhere = known["10.0.0.0"]
+
+    assert found == ["FR", "GB", "DE"] * 2
+    assert elsewhere == UNKNOWN
+    assert len(known) == 1
