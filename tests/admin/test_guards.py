@@ -146,6 +146,8 @@ def test_every_table_that_people_look_after_has_a_page():
         "newsletter.summarymail": "a claim, which lets a mail go once",
         "subscribers.confirmation": "ends in the ledger",
         "subscribers.departure": "read by workers, for some hours",
+        "subscribers.listchange": "seen in the report of its list, a minute later as listday",
+        "subscribers.listday": "seen in the report of its list",
         "subscribers.subscription": "seen on the person's page",
     }
     ours = [
