@@ -247,7 +247,8 @@ class Reader(models.Model):
     last_click_at = models.DateTimeField(null=True)
     # A bit for each kind and verdict that this person's own hits have: (kind - 1) * 8 + verdict.
     seen = models.BigIntegerField(default=0)
-    # Which of these bits the last batch brought: PostgreSQL before 18 returns no old values.
+    # Which of these bits the last batch brought, and what else it changed (tracking/rollups.py):
+    # PostgreSQL before 18 returns no old values.
     gained = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:

@@ -89,10 +89,12 @@ ON CONFLICT (campaign_id) DO UPDATE SET
     machine_clicks = total.machine_clicks + EXCLUDED.machine_clicks
 """
 
-# `stored` gives each reader's sums after this batch. Whoever then has more opens than the batch had
-# opened before; and when the first of all is in the batch, their unique open moves to its hour.
-# All parts of one statement see the tables as they were before it, which is how `former` finds the
-# hour to move it from: few rows, since few hits come late.
+# `stored` gives each reader after this batch, and in `gained` what the batch brought: verdicts that
+# this person's hits had not had yet, a first open or click, and one before what had been the first.
+# Then their unique open moves to its hour. All parts of one statement see the tables as they were
+# before it, which is how `former` finds the hour to move it from: few rows, since few hits come
+# late.
+_FIRST_OPEN, _FIRST_CLICK, _EARLIER_OPEN, _EARLIER_CLICK = (1 << bit for bit in range(48, 52))
 _ADD_READERS = f"""
 WITH hits AS (
     SELECT campaign_id, subscriber_id,
@@ -114,7 +116,8 @@ WITH hits AS (
     SELECT campaign_id, subscriber_id, opens, clicks, machine_opens, machine_clicks,
            to_timestamp(first_open / 1000::float8), to_timestamp(last_open / 1000::float8),
            to_timestamp(first_click / 1000::float8), to_timestamp(last_click / 1000::float8),
-           seen, seen
+           seen, seen | CASE WHEN opens > 0 THEN {_FIRST_OPEN} ELSE 0 END
+                      | CASE WHEN clicks > 0 THEN {_FIRST_CLICK} ELSE 0 END
     -- In the order of the index, neighbours meet on the same pages.
     FROM hits ORDER BY campaign_id, subscriber_id
     ON CONFLICT (campaign_id, subscriber_id) DO UPDATE SET
@@ -128,46 +131,48 @@ WITH hits AS (
         last_click_at = greatest(reader.last_click_at, EXCLUDED.last_click_at),
         seen = reader.seen | EXCLUDED.seen,
         gained = EXCLUDED.seen & ~reader.seen
-    RETURNING campaign_id, subscriber_id, opens, clicks, first_open_at, first_click_at, seen, gained
-), firsts AS (
-    SELECT campaign_id, subscriber_id, first_open / 300000 AS open_slot,
-           first_click / 300000 AS click_slot,
-           to_timestamp(first_open / 1000::float8) = stored.first_open_at AS is_first_open,
-           to_timestamp(first_click / 1000::float8) = stored.first_click_at AS is_first_click,
-           stored.opens > hits.opens AS had_opened,
-           stored.clicks > hits.clicks AS had_clicked
-    FROM hits JOIN stored USING (campaign_id, subscriber_id)
-    WHERE hits.opens + hits.clicks > 0
+            | CASE WHEN EXCLUDED.first_open_at < reader.first_open_at THEN {_EARLIER_OPEN}
+                   WHEN EXCLUDED.opens > 0 AND reader.first_open_at IS NULL THEN {_FIRST_OPEN}
+                   ELSE 0 END
+            | CASE WHEN EXCLUDED.first_click_at < reader.first_click_at THEN {_EARLIER_CLICK}
+                   WHEN EXCLUDED.clicks > 0 AND reader.first_click_at IS NULL THEN {_FIRST_CLICK}
+                   ELSE 0 END
+    RETURNING campaign_id, subscriber_id, first_open_at, first_click_at, seen, gained
 ), moves AS (
-    SELECT campaign_id, open_slot AS slot, count(*) AS opens, 0 AS clicks
-    FROM firsts WHERE is_first_open GROUP BY 1, 2
+    SELECT campaign_id, floor(date_part('epoch', first_open_at) / 300) AS slot,
+           count(*) AS opens, 0 AS clicks
+    FROM stored WHERE gained & {_FIRST_OPEN | _EARLIER_OPEN} <> 0 GROUP BY 1, 2
     UNION ALL
-    SELECT campaign_id, click_slot, 0, count(*) FROM firsts WHERE is_first_click GROUP BY 1, 2
+    SELECT campaign_id, floor(date_part('epoch', first_click_at) / 300), 0, count(*)
+    FROM stored WHERE gained & {_FIRST_CLICK | _EARLIER_CLICK} <> 0 GROUP BY 1, 2
     UNION ALL
-    SELECT campaign_id, floor(extract(epoch FROM former.first_open_at) / 300)::bigint, -1, 0
-    FROM firsts JOIN tracking_reader former USING (campaign_id, subscriber_id)
-    WHERE is_first_open AND had_opened
+    SELECT campaign_id, floor(date_part('epoch', former.first_open_at) / 300), -1, 0
+    FROM stored JOIN tracking_reader former USING (campaign_id, subscriber_id)
+    WHERE stored.gained & {_EARLIER_OPEN} <> 0
     UNION ALL
-    SELECT campaign_id, floor(extract(epoch FROM former.first_click_at) / 300)::bigint, 0, -1
-    FROM firsts JOIN tracking_reader former USING (campaign_id, subscriber_id)
-    WHERE is_first_click AND had_clicked
+    SELECT campaign_id, floor(date_part('epoch', former.first_click_at) / 300), 0, -1
+    FROM stored JOIN tracking_reader former USING (campaign_id, subscriber_id)
+    WHERE stored.gained & {_EARLIER_CLICK} <> 0
+), counted AS (
+    SELECT campaign_id, at / 300000 AS slot, kind, verdict, class, forward_id <> 0 AS is_forwarded,
+           count(*) AS hits
+    FROM tracking_staging GROUP BY 1, 2, 3, 4, 5, 6
 ), slots AS (
-    SELECT campaign_id, at / 300000 AS slot,
-           count(*) FILTER (WHERE class = 1) AS opens,
-           count(*) FILTER (WHERE class = 2) AS clicks,
+    SELECT campaign_id, slot, CASE class WHEN 1 THEN hits ELSE 0 END AS opens,
+           CASE class WHEN 2 THEN hits ELSE 0 END AS clicks,
            0 AS unique_opens, 0 AS unique_clicks,
-           count(*) FILTER (WHERE class = 3) AS machine_opens,
-           count(*) FILTER (WHERE class = 4) AS machine_clicks
-    FROM tracking_staging WHERE class > 0 GROUP BY 1, 2
+           CASE class WHEN 3 THEN hits ELSE 0 END AS machine_opens,
+           CASE class WHEN 4 THEN hits ELSE 0 END AS machine_clicks
+    FROM counted WHERE class > 0
     UNION ALL
-    SELECT campaign_id, slot, 0, 0, opens, clicks, 0, 0 FROM moves
+    SELECT campaign_id, slot::bigint, 0, 0, opens, clicks, 0, 0 FROM moves
 ), gains AS (
     SELECT campaign_id, seen & ~gained AS had, gained, count(*) AS people
     FROM stored WHERE gained <> 0 GROUP BY 1, 2, 3
 ), {ADD_SERIES}, verdicts AS (
-    SELECT campaign_id, kind, verdict, count(*) FILTER (WHERE forward_id = 0) AS hits, 0 AS people,
-           count(*) FILTER (WHERE forward_id <> 0) AS forwarded_hits
-    FROM tracking_staging GROUP BY 1, 2, 3
+    SELECT campaign_id, kind, verdict, CASE WHEN is_forwarded THEN 0 ELSE hits END AS hits,
+           0 AS people, CASE WHEN is_forwarded THEN hits ELSE 0 END AS forwarded_hits
+    FROM counted
     UNION ALL
     SELECT campaign_id, kind, verdict, 0, people, 0 FROM gains CROSS JOIN LATERAL
         ({EXPAND_BITS.format(bits="gained")}) bits
