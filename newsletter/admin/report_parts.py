@@ -24,6 +24,8 @@ class Numbers(NamedTuple):
     forwards: ForwardReport
     usual: Usual
     counted: Counted
+    choice: TrackingChoice = TrackingChoice.INDIVIDUAL  # of the campaign's lists
+    is_young: bool = False  # most of what will come may still come
 
 
 class Read(NamedTuple):
@@ -50,38 +52,53 @@ def cards(numbers: Numbers) -> list[dict[str, str]]:
     opened, clicked = read_by(numbers, "opens"), read_by(numbers, "clicks")
     left = found.totals.unique_unsubscribes
     middles = (usual.opened, usual.clicked)
-    if is_unnamed(found.totals) or numbers.counted != Counted.PEOPLE:
+    if not _is_comparable(numbers):
         middles = (None, None)
+    young = numbers.is_young
     rows = (
         ("sent", "send", "Sent", intcomma(found.sent), "accepted by the mail server", ""),
         (
             *("opens", "drafts", "Opened", opened.value, opened.hint),
-            compared(found.open_rate, middles[0]),
+            compared(found.open_rate, middles[0], is_young=young),
         ),
         (
             *("clicks", "ads_click", "Clicked", clicked.value, clicked.hint),
-            compared(found.click_rate, middles[1]),
+            compared(found.click_rate, middles[1], is_young=young),
         ),
         (
             *("unsubscribes", "logout", "Unsubscribed", intcomma(left)),
             of_sent(left, found.sent),
-            compared(found.unsubscribe_rate, usual.left),
+            compared(found.unsubscribe_rate, usual.left, is_young=young),
         ),
     )
     names = ("key", "icon", "label", "value", "hint", "marker")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def compared(rate: float, middle: float | None) -> str:
-    """Return how a rate stands to the usual one, both 0.0 to 1.0: "" where that is not known."""
+def compared(rate: float, middle: float | None, *, is_young: bool = False) -> str:
+    """Return how a rate stands to the usual one, both 0.0 to 1.0: "" where that is not known.
+
+    While a campaign is young, less than usual says nothing.
+    """
     if middle is None:
         return ""
     points = round(100 * (rate - middle), 1)
+    if is_young and points <= 0:
+        return f"usual in the end: {percent(100 * middle)}"
     if not points:
         return "= as usual"
     sign = "▲" if points > 0 else "▼"
     word = "above" if points > 0 else "below"
     return f"{sign} {abs(points):.1f} points {word} the usual {percent(100 * middle)}"
+
+
+def _is_comparable(numbers: Numbers) -> bool:
+    """Say whether the people who opened and clicked are known, and are what is counted."""
+    return (
+        numbers.counted is Counted.PEOPLE
+        and numbers.choice is not TrackingChoice.OFF
+        and not is_unnamed(numbers.report.totals)
+    )
 
 
 def funnel(numbers: Numbers) -> list[Step]:
@@ -121,9 +138,13 @@ def read_by(numbers: Numbers, kind: str) -> Read:
         mails = getattr(totals, f"unique_machine_{kind}")
         return Read(intcomma(times), times, f"times, on {people(mails, 'named mail')}")
     readers = getattr(totals, f"unique_{kind}")
+    if not times and numbers.choice is TrackingChoice.OFF:
+        return Read(UNKNOWN, 0, "not recorded")
     if times and is_unnamed(totals):
         return Read(UNKNOWN, min(times, found.sent), f"{intcomma(times)} times; by whom is unknown")
     hint = f"{of_sent(readers, found.sent)} · {intcomma(times)} in all"
+    if kind == "clicks" and 0 < readers <= totals.unique_opens:
+        hint += f" · {percent(100 * readers / totals.unique_opens)} of who opened"
     if machines := getattr(totals, f"machine_{kind}"):
         hint += f" · {intcomma(machines)} by machines"
     return Read(intcomma(readers), readers, hint)

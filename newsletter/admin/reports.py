@@ -1,7 +1,9 @@
 """The report of a campaign: what came of it, refreshed while people read."""
 
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -9,13 +11,19 @@ from django.urls import URLPattern, path
 from django.utils.timezone import get_current_timezone_name, localtime, now
 from django.views.decorators.http import require_GET
 
-from newsletter.admin import report_forwards, report_map, report_people, report_programs
+from newsletter.admin import (
+    report_forwards,
+    report_map,
+    report_people,
+    report_programs,
+    report_state,
+)
 from newsletter.admin.figures import figures
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.report_asked import Shown, asked, choices
 from newsletter.admin.report_charts import heat_map, link_rows, time_chart
 from newsletter.admin.report_parts import Numbers, as_live, cards, funnel, naming_note
-from newsletter.comparing import usual
+from newsletter.comparing import SETTLED, usual
 from newsletter.models import Campaign
 from subscribers import recording
 from tracking import curves, forward_reports
@@ -53,7 +61,8 @@ def report_json(request: HttpRequest, campaign_id: int) -> JsonResponse:
     parts = {"funnel": "report_funnel", "points": "report_points", "heat": "report_heat"}
     return JsonResponse(
         {
-            "text": as_live(content["cards"]),
+            "done": "awaits" in request.GET and not content["is_empty"],
+            "text": as_live(content["cards"]) | _live_state(content["going"]),
             "charts": {"time": content["chart"]},
             "html": {name: _part(file, content, request) for name, file in parts.items()},
         }
@@ -77,17 +86,25 @@ def _content(campaign: Campaign, shown: Shown) -> dict[str, Any]:
         forward_reports.report(campaign.pk),
         usual(campaign, moment),
         shown.counted,
+        recording.of_campaign(campaign.pk),
+        moment - (campaign.started_at or moment) < SETTLED,
     )
     start = localtime(campaign.started_at or moment)
     range_ = shown.range or curves.usual(start, moment)
     curve = curves.curve(campaign.pk, range_, start, localtime(moment), found.hours)
     chart = time_chart(curve, shown.counted, shown.chart)
+    is_empty = report_state.is_empty(found)
     return {
         "campaign": campaign,
+        "is_empty": is_empty,
+        "is_young": numbers.is_young,
+        "state": _state(campaign, numbers, moment),
+        "going": report_state.going(campaign, outcome),
+        "facts": report_state.facts(campaign, campaign.from_email or settings.DEFAULT_FROM_EMAIL),
         "report": found,
         "forwards": numbers.forwards,
         "usual": numbers.usual,
-        "note": naming_note(found, recording.of_campaign(campaign.pk)),
+        "note": "" if is_empty else naming_note(found, numbers.choice),
         "shown": shown._replace(range=range_, chart=f"{chart['type']}s"),
         "cards": cards(numbers),
         "funnel": funnel(numbers),
@@ -98,6 +115,16 @@ def _content(campaign: Campaign, shown: Shown) -> dict[str, Any]:
         "hours": range(24),
         "links": link_rows(found, shown.counted),
     }
+
+
+def _state(campaign: Campaign, numbers: Numbers, moment: datetime) -> report_state.State:
+    if not campaign.started_at:
+        return report_state.before_start(campaign)
+    return report_state.empty(campaign, numbers.choice, numbers.figures.sent, moment)
+
+
+def _live_state(going: report_state.State | None) -> dict[str, str]:
+    return {"going": going.text} if going else {}
 
 
 def _is_something(point: Any) -> bool:

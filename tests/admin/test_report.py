@@ -187,16 +187,16 @@ def shown(client, campaign, **choice) -> str:
 
 def test_people_are_shown_with_what_they_did(admin_client, sent_campaign, reader, read, link):
     for choice in ({}, {"did": "opened"}, {"did": "clicked"}, {"link": str(link.pk)}):
-        assert f"/{reader.pk}/change/" in shown(admin_client, sent_campaign, **choice)
+        assert f"/{reader.pk}/activity/" in shown(admin_client, sent_campaign, **choice)
 
-    assert f"/{reader.pk}/change/" not in shown(admin_client, sent_campaign, did="left")
+    assert f"/{reader.pk}/activity/" not in shown(admin_client, sent_campaign, did="left")
 
 
 def test_who_chose_not_to_be_named_is_not_shown(admin_client, sent_campaign, reader, read):
     reader.tracking = "aggregate"
     reader.save()
 
-    assert f"/{reader.pk}/change/" not in shown(admin_client, sent_campaign)
+    assert f"/{reader.pk}/activity/" not in shown(admin_client, sent_campaign)
 
 
 def test_of_who_left_it_is_said_only_that_they_left(admin_client, sent_campaign, reader, read):
@@ -211,7 +211,7 @@ def test_of_who_left_it_is_said_only_that_they_left(admin_client, sent_campaign,
 
     page = shown(admin_client, sent_campaign, did="left")
 
-    assert f"/{reader.pk}/change/" in page
+    assert f"/{reader.pk}/activity/" in page
     assert "not recorded, or not to be shown" in page
 
 
@@ -245,7 +245,7 @@ def test_people_are_paged(admin_client, sent_campaign):
     last = shown(admin_client, sent_campaign, after=people[49].pk)
 
     assert f"after={people[49].pk}" in first
-    assert f"/{people[50].pk}/change/" in last
+    assert f"/{people[50].pk}/activity/" in last
     assert "First page" in last
 
 
