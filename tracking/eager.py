@@ -11,9 +11,12 @@ Inside a request `asyncio.current_task()` is None, so `asyncio.timeout` can't be
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, cast
+
+logger = logging.getLogger(__name__)
 
 _OF_A_REQUEST = "future_watcher"  # the coroutine in which granian wraps each call of an application
 
@@ -36,7 +39,15 @@ class Stored(asyncio.Future[None]):
         self.set_result(None)
         requests, self._requests = self._requests, []
         for request in requests:
-            _go_on(request)
+            try:
+                _go_on(request)
+            except Exception:
+                # granian's own, which catches what an application raises: the others go on.
+                logger.exception("a request could not be ended")
+
+    def cancel(self, msg: object = None) -> bool:
+        """Do nothing: who does not want to wait any more speaks for nobody else."""
+        return False
 
 
 def run_at_once(

@@ -133,6 +133,10 @@ class Edge:
             return await self._click(*tokens.read_click(token))
         except tokens.BadToken:
             return NOT_FOUND, None
+        except Exception:
+            # None is known; granian would answer with a bare 500.
+            logger.exception("a click could not be followed")
+            return TRY_AGAIN, None
 
     async def _click(
         self, campaign_id: int, subscriber_id: int, forward_id: int, link_id: int

@@ -121,6 +121,7 @@ class Targets:
         self._redis = redis.asyncio.Redis.from_url(
             settings.REDIS_URL,
             decode_responses=True,
+            encoding_errors="replace",  # what is no text is no address either
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 0),
@@ -182,7 +183,7 @@ class Targets:
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await question(*arguments)
-        except (redis.RedisError, psycopg.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, the next one is asked)
             self._resting[server] = time.monotonic() + REST
             logger.warning("link targets: %s does not answer (%s)", server, type(error).__name__)
             return None
@@ -203,8 +204,7 @@ class Targets:
             except BadTarget:
                 logger.exception("link %d leads nowhere", link_id)
         for link_id, target in good.items():
-            if link_id not in self._known:
-                self._size += len(target)
+            self._size += len(target) - len(self._known.get(link_id, ""))
             self._known[link_id] = target
         while self._size > MEMORY:
             self._size -= len(self._known.popitem(last=False)[1])
@@ -212,8 +212,8 @@ class Targets:
             self._uncopied.setdefault(campaign_id, {}).update(good)
 
     async def _from_redis(self, campaign_id: int) -> Links:
-        urls = await self._redis.hgetall(key(campaign_id))
-        return {int(link_id): str(url) for link_id, url in urls.items()}
+        urls: dict[str, str] = await self._redis.hgetall(key(campaign_id))  # type: ignore[assignment]
+        return {int(link_id): str(url) for link_id, url in urls.items() if link_id.isdecimal()}
 
     async def _to_redis(self, campaign_id: int, urls: Links) -> Links:
         await self._redis.hset(key(campaign_id), mapping={str(each): urls[each] for each in urls})

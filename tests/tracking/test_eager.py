@@ -109,6 +109,50 @@ def test_one_request_that_fails_leaves_the_others_alone():
     assert done == [1, "failed", 0.5]
 
 
+def test_one_that_cannot_be_ended_leaves_the_others_alone(caplog):
+    done = []
+
+    async def scene(start):
+        stored = Stored(asyncio.get_running_loop())
+
+        async def request(number):
+            await stored
+            done.append(1 / number)
+
+        for number in (1, 0, 2):
+            start(request(number))
+        stored.finish()
+
+    play(scene)
+
+    assert done == [1, 0.5]
+    assert "could not be ended" in caplog.text
+
+
+def test_who_gives_up_waiting_does_so_alone():
+    async def scene(start):
+        stored = Stored(asyncio.get_running_loop())
+
+        async def impatient():
+            await stored
+
+        async def patient():
+            await stored
+            return "answered"
+
+        tasks = [asyncio.ensure_future(each()) for each in (impatient, patient)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        stored.finish()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    gave_up, answered = play(scene)
+
+    assert isinstance(gave_up, asyncio.CancelledError)
+    assert answered == "answered"
+
+
 def test_who_waits_after_the_end_does_not_wait():
     done = []
 

@@ -314,6 +314,31 @@ def test_with_redis_away_postgresql_is_enough(link, settings):
     assert run(settings, scene) == "https://example.org/story"
 
 
+@pytest.mark.parametrize("junk", [{b"x": b"y"}, {b"\xff": b"\xff"}, {b"7": b"\xff\xfe"}, None])
+def test_what_redis_should_not_hold_is_asked_of_postgresql(link, events, settings, junk):
+    events.delete(targets.key(7))
+    if junk:
+        events.hset(targets.key(7), mapping=junk)
+    else:
+        events.set(targets.key(7), "not a hash")
+
+    async def scene(known):
+        return await known.find(7, link.id)
+
+    assert run(settings, scene) == "https://example.org/story"
+
+
+def test_a_question_that_fails_in_an_unknown_way_goes_to_the_next(link, settings):
+    async def scene(known):
+        async def fail(_):
+            raise AttributeError("as drivers raise it when a connection goes at the wrong moment")
+
+        known._from_redis = fail
+        return await known.find(7, link.id)
+
+    assert run(settings, scene) == "https://example.org/story"
+
+
 def test_with_both_away_what_is_in_memory_is_enough(link, settings):
     async def scene(known):
         await known.find(7, link.id)
