@@ -20,14 +20,20 @@ from newsletter import audience, campaigns, composing, wording
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.preview import chosen_person
 from newsletter.models import Campaign
+from newsletter.recorded import forecast
 from subscribers import addresses
-from subscribers.models import Organisation
+from subscribers.models import Organisation, TrackingChoice
 
 DONE_WORDS = {
     "pause": "Paused. What is in hand is finished within seconds; nothing more is begun.",
     "resume": "Sending goes on.",
     "unschedule": "This is a draft again, and won’t be sent by itself.",
     "cancel": "Cancelled. Nobody else gets it.",
+}
+RECORD_WORDS = {
+    TrackingChoice.INDIVIDUAL: "recorded for each person",
+    TrackingChoice.AGGREGATE: "counted without names",
+    TrackingChoice.OFF: "not recorded",
 }
 MOVES: dict[str, Callable[[int], None]] = {
     "pause": campaigns.pause,
@@ -49,7 +55,9 @@ def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
         return to_progress(campaign_id)
     organisation = Organisation.current()
     problems = [str(problem) for problem in composing.check(campaign)]
-    people = audience.count(campaign_id)
+    by_choice = audience.by_choice(campaign_id)
+    people = sum(by_choice.values())
+    recorded = forecast(campaign_id, by_choice)
     return page(
         request,
         "admin/newsletter/campaign/start.html",
@@ -59,6 +67,11 @@ def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
         campaign=campaign,
         lists=campaign.lists.all(),
         people=people,
+        recorded=recorded,
+        record_lines=[
+            (RECORD_WORDS[choice], count) for choice, count in recorded.people.items() if count
+        ],
+        usual_words=RECORD_WORDS[recorded.usual],
         organisation=organisation,
         problems=problems,
         pace=wording.pace(campaign),
