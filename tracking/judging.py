@@ -8,9 +8,9 @@ around it, on the list again. Judging the same hits twice does no harm.
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,25 +21,23 @@ from django.utils.timezone import now
 
 from tracking import amending, classify
 from tracking.amending import Change
-from tracking.classify import WINDOW, Evidence, Judgement, Verdict, networks
+from tracking.classify import Evidence, Judgement, Verdict, networks
 from tracking.models import UnsettledMinute
+from tracking.portions import MINUTE, NEAR, STEP, Portion, Span, portions, spans
 from tracking.refreshing import Fresh
 
 logger = logging.getLogger(__name__)
 
-MINUTE = timedelta(minutes=1)
-# A hit's verdict depends on hits up to WINDOW away, and on what these are taken for, so on theirs.
-NEAR = timedelta(seconds=WINDOW)
 # Minutes wait a little longer, for transactions of ingest that are not finished.
 RIPE = MINUTE + NEAR + timedelta(seconds=10)
-LONGEST = timedelta(minutes=30)  # of a span that is judged at once
-LARGEST = 200_000  # hits in memory; spans with more are halved, down to a minute
+LARGEST = 200_000  # hits in memory
 
 _JUDGING = 0x6272_6F64  # an advisory lock: one judges at a time, on all machines
 
-# Hits of people who have been erased have nothing left to be judged by.
+# Hits of people who have been erased have nothing left to be judged by. Times are whole numbers
+# (microseconds), because making so many moments would take as long as all the rest.
 _READ = """
-SELECT event.id, event.occurred_at, date_part('epoch', occurred_at), kind,
+SELECT event.id, (date_part('epoch', occurred_at) * 1000000)::bigint, kind,
        event.campaign_id, event.subscriber_id, forward_id, link_id, since_sent,
        date_part('epoch', occurred_at - handover.at)::real, coalesce(host(network), ''),
        user_agent, marks::text, verdict, reason
@@ -50,29 +48,17 @@ FROM tracking_event event LEFT JOIN tracking_handover handover
 WHERE occurred_at >= %s AND occurred_at < %s AND event.subscriber_id >= 0
 ORDER BY occurred_at, event.id
 """
-_COUNT = "SELECT count(*) FROM tracking_event WHERE occurred_at >= %s AND occurred_at < %s"
-
-
-class Span(NamedTuple):
-    """A stretch of time whose hits are judged."""
-
-    start: datetime
-    end: datetime  # not part of it
-
-    def covers(self, other: "Span") -> bool:
-        """Whether `other` lies in this one."""
-        return self.start <= other.start and other.end <= self.end
-
-    def halves(self) -> "tuple[Span, Span]":
-        """Return the two halves."""
-        middle = self.start + (self.end - self.start) / 2
-        return Span(self.start, middle), Span(middle, self.end)
+_COUNT = f"""
+SELECT floor(date_part('epoch', occurred_at) / {STEP})::bigint, count(*) FROM tracking_event
+WHERE occurred_at >= %s AND occurred_at < %s GROUP BY 1
+"""  # noqa: S608 (a constant)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Stored(NamedTuple):
     """A hit as it lies in the tables."""
 
-    occurred_at: datetime
+    occurred_at: int  # microseconds since 1970
     since_sent: float | None
     verdict: int
     reason: str
@@ -114,24 +100,8 @@ def settle(stopping: Any = None) -> int:
 
 def judge_span(span: Span, campaign_id: int = 0) -> int:
     """Judge all hits of a span anew, or those of one campaign. Returns how many changed."""
-    around = _sight(span)
-    if around is None:
-        return sum(judge_span(half, campaign_id) for half in span.halves())
-    stored = _read(Span(span.start - around, span.end + around))
-    judgements = judge([hit.evidence for hit in stored])
-    changes, campaigns = [], set()
-    for hit, (verdict, reason) in zip(stored, judgements, strict=True):
-        evidence = hit.evidence
-        is_asked = span.start <= hit.occurred_at < span.end and (
-            campaign_id in (0, evidence.campaign)
-        )
-        if is_asked and _differs(hit, verdict, reason):
-            known = (hit.verdict, int(verdict), reason, evidence.since_sent)
-            changes.append(Change(evidence.id, hit.occurred_at, *known))
-            campaigns.add(evidence.campaign)
-    if changes:
-        amending.amend(changes, campaigns)
-    return len(changes)
+    counts = _counts(span.with_around(2 * NEAR))
+    return sum(_judge(portion, campaign_id) for portion in portions(span, counts, LARGEST))
 
 
 @contextmanager
@@ -147,20 +117,6 @@ def alone(*, wait: bool) -> Iterator[bool]:
             # With a connection that broke, the lock is gone as well.
             if is_ours and connection.is_usable():
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_JUDGING])
-
-
-def spans(parts: Iterable[Span]) -> Iterator[Span]:
-    """Join spans that touch, in their order, to spans that are mostly no longer than LONGEST."""
-    current: Span | None = None
-    for part in parts:
-        if current and part.start <= current.end and part.end - current.start <= LONGEST:
-            current = Span(current.start, max(current.end, part.end))
-            continue
-        if current:
-            yield current
-        current = part
-    if current:
-        yield current
 
 
 def _concerned(row: UnsettledMinute) -> Span:
@@ -179,19 +135,27 @@ def _differs(hit: _Stored, verdict: int, reason: str) -> bool:
     return hit.since_sent is None and hit.evidence.since_sent is not None
 
 
-def _sight(span: Span) -> timedelta | None:
-    """Return how far to look around a span, so that it is not too much; None: halve it."""
-    for around in (2 * NEAR, NEAR):
-        if _count(Span(span.start - around, span.end + around)) <= LARGEST:
-            return around
-    return None if span.end - span.start > MINUTE else MINUTE
+def _judge(portion: Portion, campaign_id: int) -> int:
+    start, end = map(_microseconds, portion.span)
+    stored = _read(portion.span.with_around(portion.around))
+    judgements = judge([hit.evidence for hit in stored])
+    changes, campaigns = [], set()
+    for hit, (verdict, reason) in zip(stored, judgements, strict=True):
+        evidence = hit.evidence
+        is_asked = start <= hit.occurred_at < end and campaign_id in (0, evidence.campaign)
+        if is_asked and _differs(hit, verdict, reason):
+            known = (hit.verdict, int(verdict), reason, evidence.since_sent)
+            changes.append(Change(evidence.id, _moment(hit.occurred_at), *known))
+            campaigns.add(evidence.campaign)
+    if changes:
+        amending.amend(changes, campaigns)
+    return len(changes)
 
 
-def _count(span: Span) -> int:
+def _counts(span: Span) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, span)
-        count: int = cursor.fetchone()[0]
-        return count
+        return dict(cursor.fetchall())
 
 
 def _read(span: Span) -> list[_Stored]:
@@ -200,11 +164,19 @@ def _read(span: Span) -> list[_Stored]:
         return [_stored(*row) for row in cursor.fetchall()]
 
 
-def _stored(event_id: int, occurred_at: datetime, at: float, *rest: Any) -> _Stored:
+def _stored(event_id: int, occurred_at: int, *rest: Any) -> _Stored:
     *numbers, since_sent, since, network, user_agent, marks, verdict, reason = rest
     known = since if since_sent is None else since_sent
-    facts = (event_id, at, *numbers, known, network, user_agent, _marks(marks))
+    facts = (event_id, occurred_at / 1e6, *numbers, known, network, user_agent, _marks(marks))
     return _Stored(occurred_at, since_sent, verdict, reason, Evidence._make(facts))
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _BEGINNING) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: int) -> datetime:
+    return _BEGINNING + timedelta(microseconds=microseconds)
 
 
 @lru_cache(maxsize=16_384)

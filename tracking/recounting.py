@@ -17,10 +17,11 @@ from django.utils.timezone import now
 
 from tracking import judging, rebuilding
 from tracking.classify import RULES
-from tracking.judging import Span
 from tracking.models import CampaignTotal, Recount
+from tracking.portions import MINUTE, NEAR, Span
 
-MOST = 20_000  # hits judged at once; the hits around them come in addition
+# Hits between two notes of how far it is. Fewer would have more around them that are judged along.
+MOST = 100_000
 
 _MINUTES = """
 SELECT date_trunc('minute', occurred_at) AS minute, count(*) FROM tracking_event
@@ -99,11 +100,11 @@ def _spans(minutes: dict[datetime, int]) -> Iterator[tuple[Span, int]]:
     start = end = None
     hits = 0
     for minute, count in minutes.items():
-        if start and end and (hits + count > MOST or minute - end > judging.NEAR):
+        if start and end and (hits + count > MOST or minute - end > NEAR):
             yield Span(start, end), hits
             start, hits = None, 0
         start = start or minute
-        end = minute + judging.MINUTE
+        end = minute + MINUTE
         hits += count
     if start and end:
         yield Span(start, end), hits

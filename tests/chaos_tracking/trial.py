@@ -22,7 +22,7 @@ from tests.chaos_tracking.trouble import Size
 from tests.chaos_tracking.wrecker import Wrecker
 from tests.tracking import exact
 from tracking import judging
-from tracking.judging import Span
+from tracking.portions import Span
 from tracking.models import Event
 
 ERASED = 20  # people, at the end

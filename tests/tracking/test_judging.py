@@ -14,8 +14,8 @@ from tests.tracking import exact, makers
 from tests.tracking.makers import NOON, clicked, opened
 from tracking import erase, judging
 from tracking.classify import Verdict
-from tracking.judging import MINUTE, Span
 from tracking.models import CampaignTotal, Event, ForwardTotal, UnsettledMinute
+from tracking.portions import MINUTE, Span
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simple_rules")]
 
@@ -242,7 +242,7 @@ def test_judging_again_changes_nothing():
     assert changed == 0
 
 
-def test_a_span_with_too_many_hits_is_halved(monkeypatch):
+def test_a_span_with_too_many_hits_is_judged_in_portions(monkeypatch):
     chance = random.Random(5)
     readers = people(4)
     makers.store([makers.anything(chance, readers, 5) for _ in range(200)])
@@ -251,20 +251,6 @@ def test_a_span_with_too_many_hits_is_halved(monkeypatch):
     judging.settle()
 
     exact.check()
-
-
-def test_spans_that_touch_are_joined_up_to_a_length():
-    part = Span(NOON, NOON + MINUTE)
-    parts = [Span(part.start + number * MINUTE, part.end + number * MINUTE) for number in range(45)]
-    apart = Span(NOON + timedelta(hours=2), NOON + timedelta(hours=3))
-
-    joined = list(judging.spans([*parts, apart]))
-
-    assert joined == [
-        Span(NOON, NOON + 30 * MINUTE),
-        Span(NOON + 30 * MINUTE, NOON + 45 * MINUTE),
-        apart,
-    ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,6 +10,7 @@ from tests.tracking import makers
 from tests.tracking.makers import clicked, opened
 from tracking import judging, partitions
 from tracking.models import CampaignHour, CampaignTotal, Event, Reader
+from tracking.portions import Span
 
 pytestmark = pytest.mark.django_db
 
@@ -125,7 +126,7 @@ class TestRetention:
         partitions.drop_old(self.TODAY, keep=2)
         makers.store([clicked(71, alice, at=self.KEPT + timedelta(seconds=1))])
 
-        judging.judge_span(judging.Span(self.KEPT, later))
+        judging.judge_span(Span(self.KEPT, later))
 
         total = CampaignTotal.objects.get()
         assert (total.opens, total.unique_opens) == (3, 1)
