@@ -23,7 +23,8 @@ from newsletter.composing import headers
 from newsletter.models import Campaign
 from newsletter.sending.envelope import wire
 from subscribers.models import Organisation
-from tracking import forward_reports, reports
+from tracking import breakdown_reports, forward_reports, reports
+from tracking.breakdown_reports import Breakdowns, most_opened
 from tracking.forward_reports import ForwardReport
 from tracking.reports import CampaignReport, Hour
 
@@ -64,6 +65,7 @@ class Summary:
     outcomes: dict[str, int]  # of mails: sent, failed, skipped, in_doubt
     report: CampaignReport
     forwards: ForwardReport
+    breakdowns: Breakdowns
     pictures: Sequence[Picture]
 
     @property
@@ -82,7 +84,9 @@ def summarise(campaign: Campaign) -> Summary:
     sums = campaign.batches.aggregate(**{name: Sum(name, default=0) for name in _OUTCOMES})
     report = reports.campaign_report(campaign.pk, sums["sent"])
     forwards = forward_reports.report(campaign.pk)
-    return Summary(campaign, sums, report, forwards, [_over_time(report), _machines(report)])
+    breakdowns = breakdown_reports.report(campaign.pk)
+    pictures = [_over_time(report), _machines(report)]
+    return Summary(campaign, sums, report, forwards, breakdowns, pictures)
 
 
 def make(summary: Summary, recipient: str) -> SummaryMail:
@@ -136,10 +140,16 @@ def _context(summary: Summary) -> dict[str, Any]:
         "totals": report.totals,
         "forwards": summary.forwards,
         "links": report.links[:LINKS],
+        "clients": _shares(most_opened(summary.breakdowns.clients)),
+        "countries": _shares(most_opened(summary.breakdowns.countries)),
         "organisation": Organisation.current(),
         "at": now().astimezone(UTC),
         "utc": _utc,
     }
+
+
+def _shares(found: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in found)
 
 
 def _over_time(report: CampaignReport) -> Picture:

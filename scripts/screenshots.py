@@ -149,6 +149,7 @@ def _campaign_pages(page: Page, found: list[str]) -> dict[str, str]:
         if "/newsletter/campaign/" in link and link.endswith("/progress/"):
             pages["campaign-report"] = link.replace("/progress/", "/report/")
             pages["campaign-map"] = link.replace("/progress/", "/report/map/")
+            pages["campaign-programs"] = link.replace("/progress/", "/report/programs/")
             pages["campaign-people"] = link.replace("/progress/", "/report/people/")
             pages["campaign-problems"] = link.replace("/progress/", "/problems/")
             pages["campaign-resend"] = link.replace("/progress/", "/problems/resend/")

@@ -11,6 +11,8 @@ PAGES = (
     "report/?counted=all&range=all&chart=bars",
     "report/?counted=machines&heat=clicks",
     "report/map/",
+    "report/programs/",
+    "report/programs/?counted=machines",
     "report/people/",
     "report/people/?did=left",
     "/admin/trends/",

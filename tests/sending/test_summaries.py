@@ -17,7 +17,9 @@ from newsletter.sending import run
 from tests.factories import make_campaign
 from tests.sending.sink import DROP
 from tests.tracking.makers import NOON
-from tracking.models import CampaignHour, CampaignTotal, Link, LinkTotal
+from tracking import countries
+from tracking.models import Breakdown, CampaignHour, CampaignTotal, Dimension, Link, LinkTotal
+from tracking.programs import APPLE, GMAIL
 
 pytestmark = pytest.mark.django_db
 
@@ -337,3 +339,26 @@ def test_the_command_says_what_went_wrong(sink):
     sink.stop()
     with pytest.raises(CommandError, match="was not sent"):
         call_command("report", str(campaign.pk), "--mail", "me@example.org")
+
+
+def test_it_says_by_what_and_where_it_was_opened_most(marta):
+    campaign = finished(started_by=marta)
+    read(campaign)
+    sums = {
+        Dimension.CLIENT: {GMAIL.number: 300, APPLE.number: 140, 0: 120},
+        Dimension.COUNTRY: {countries.number("GB"): 200, countries.HIDDEN: 300, 0: 60},
+    }
+    for dimension, opens in sums.items():
+        for value, count in opens.items():
+            Breakdown.objects.create(
+                campaign_id=campaign.pk, dimension=dimension, value=value, opens=count
+            )
+
+    mail = summary_mail.make(summary_mail.summarise(campaign), "marta@example.org")
+
+    parsed = message_from_bytes(mail.data, policy=policy.default)
+    for kind in ("plain", "html"):
+        text = parsed.get_body([kind]).get_content()
+        assert "Gmail 54%, Apple Mail 25%" in text
+        assert "United Kingdom 36%" in text
+        assert "Not known" not in text
