@@ -219,7 +219,7 @@ WITH words AS (
 ), hits AS (
     SELECT CASE WHEN what < 0.50 THEN 1 WHEN what < 0.62 THEN 2 WHEN what < 0.85 THEN 1
                 WHEN what < 0.95 THEN 2 WHEN what < 0.97 THEN 1 WHEN what < 0.985 THEN 3
-                WHEN what < 0.995 THEN 1 ELSE 2 END AS kind,
+                WHEN what < 0.992 THEN 1 WHEN what < 0.996 THEN 2 ELSE 4 END AS kind,
            CASE WHEN what < 0.62 OR what >= 0.985
                      THEN CASE WHEN judged < 0.6 THEN 1 WHEN judged < 0.85 THEN 3 ELSE 2 END
                 WHEN what < 0.85 THEN 4 WHEN judged < 0.98 THEN 5 ELSE 7 END AS verdict,

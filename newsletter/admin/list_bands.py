@@ -2,7 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
-from newsletter.admin.report_charts import HEATS, WEEKDAYS, Cell
+from newsletter.admin.report_charts import WEEKDAYS, cell
 from tracking.band_models import ListReading
 from tracking.bands import Band
 
@@ -80,7 +80,7 @@ def heat_rows(counted: ListReading, kind: str) -> list[dict[str, Any]]:
     return [
         {
             "day": day,
-            "cells": [Cell(number, -(-HEATS * number // most) if most else 0) for number in part],
+            "cells": [cell(number, most) for number in part],
             "sum": sum(part),
         }
         for day, part in zip(WEEKDAYS, _by_day(numbers), strict=True)

@@ -1,6 +1,7 @@
 """The charts of a report as data, and the tables beside them."""
 
 from collections.abc import Sequence
+from math import ceil, sqrt
 from typing import Any, NamedTuple
 
 from django.utils.timezone import get_current_timezone
@@ -60,11 +61,19 @@ def heat_map(hours: Sequence[Hour], counted: Counted, kind: str) -> list[dict[st
     return [
         {
             "day": day,
-            "cells": [Cell(count, -(-HEATS * count // most) if most else 0) for count in row],
+            "cells": [cell(count, most) for count in row],
             "sum": sum(row),
         }
         for day, row in zip(WEEKDAYS, sums, strict=True)
     ]
+
+
+def cell(number: int, most: int) -> Cell:
+    """Return an hour of which the busiest one has `most`.
+
+    By the root, because the hour in which a mail comes would leave one colour for all others.
+    """
+    return Cell(number, ceil(HEATS * sqrt(number / most)) if most else 0)
 
 
 def link_rows(found: CampaignReport, counted: Counted) -> list[dict[str, Any]]:

@@ -30,6 +30,16 @@ def about(counted: tuple[int, bool]) -> str:
 
 
 @register.filter
+def compact(number: int) -> str:
+    """Write a number for a narrow cell: "9,999", "43k", "1.2m"."""
+    if number < 10_000:
+        return str(intcomma(number))
+    if number < 999_500:
+        return f"{number / 1000:.0f}k"
+    return f"{number / 1_000_000:.1f}m"
+
+
+@register.filter
 def people(number: int, word: str) -> str:
     """Write a number with its word, which gets an s when it isn't one."""
     return f"{intcomma(number)} {word}{'' if number == 1 else 's'}"
