@@ -23,6 +23,8 @@ from tracking.tokens import HIDDEN_LINK as HIDDEN_LINK_ID
 # Places in the list of a reader's tokens.
 MESSAGE_ID, UNSUBSCRIBE, PREFERENCES, FORWARD, OPEN, HIDDEN, FIRST_LINK = range(7)
 MARK = "\0"  # around a slot's name; no source and no value can hold it
+# Looking them up in their class costs more than comparing them.
+_INDIVIDUAL, _OFF = TrackingChoice.INDIVIDUAL.value, TrackingChoice.OFF.value
 _NAME = re.compile(rf"link_\d+|(?:unsubscribe|preferences|forward)_url|{'|'.join(NAMES)}")
 
 
@@ -103,10 +105,10 @@ class Tokens:
             self._preferences.raw(reader),
             forward,
         ]
-        if choice == TrackingChoice.INDIVIDUAL:
+        if choice == _INDIVIDUAL:
             return spell([*raws, opened, *self._clicks(reader)]), bounce
         spelt = spell(raws)
-        return (spelt if choice == TrackingChoice.OFF else spelt + self._nameless), bounce
+        return (spelt if choice == _OFF else spelt + self._nameless), bounce
 
     def _clicks(self, reader: bytes) -> list[bytes]:
         return self._click.raw_each(reader, self._links)

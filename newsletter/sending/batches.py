@@ -12,8 +12,8 @@ from newsletter.sending.database import Connection, Statement
 from newsletter.sending.members import REASONS
 from newsletter.sending.recording import FORGET_CLAIMS, Claim, Outcome, Record, let_go, store
 
-# For connections that only claim. Everything is found by key, whatever the tables are like: so
-# that a plan, once made, is good for ever. One that was made for some rows more or less, and is
+# For connections that claim and record. Everything is found by key, whatever the tables are like:
+# so that a plan, once made, is good for ever. One that was made for some rows more or less, and is
 # kept, makes a first large campaign crawl; one that is made for each claim costs a fifth of it.
 BY_KEY = """
     SELECT set_config('plan_cache_mode', 'force_generic_plan', false),

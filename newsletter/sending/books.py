@@ -25,8 +25,8 @@ class Books:
     def __init__(self, db: Database) -> None:
         """Begin with nothing."""
         self.holds: list[Hold] = []
-        self._db = db
-        self._claiming = db.another(batches.BY_KEY)
+        # For records too: planning one anew each time costs as much as to store it.
+        self._by_key = db.another(batches.BY_KEY)
         self._number = secrets.randbits(62)  # of this run, in the batches that it claims
         self._breaks = 0  # of the connection for claims, of which claims have heard
 
@@ -36,7 +36,7 @@ class Books:
         `group` says to which mailbox provider an address belongs.
         """
         begun = time.monotonic()
-        claim = await self._claiming.do(partial(self._claim, queue.campaign_id))
+        claim = await self._by_key.do(partial(self._claim, queue.campaign_id))
         if claim is None:
             queue.has_claimed_all = True
             return
@@ -46,7 +46,7 @@ class Books:
         self.holds.append(hold)
         queue.holds.append(hold)
         lists = queue.content.list_ids
-        found = await self._claiming.do(partial(members.find, claim=claim, list_ids=lists))
+        found = await self._by_key.do(partial(members.find, claim=claim, list_ids=lists))
         jobs = hold.add(found.people, group)
         if found.unusual:
             jobs = [job for job in jobs if self._may_be_mailed(job, found.unusual)]
@@ -81,14 +81,21 @@ class Books:
 
         Nothing is claimed after this.
         """
-        await self._claiming.close()
+        # What was in hand on it is undone; a new connection takes the rest.
+        await self._by_key.close()
         stumbled = partial(recording.close, delay=delay, is_orderly=False)
-        for hold in self.holds:
-            try:
-                await self._store(hold, stumbled)
-            except psycopg.Error:
-                # Its lease will end; the others are given back all the same.
-                logger.exception("batch %s could not be given back", hold.claim.batch_id)
+        try:
+            for hold in self.holds:
+                await self._store_at_last(hold, stumbled)
+        finally:
+            await self._by_key.close()
+
+    async def _store_at_last(self, hold: Hold, work: Callable[..., Awaitable[bool]]) -> None:
+        try:
+            await self._store(hold, work)
+        except psycopg.Error:
+            # Its lease will end; the others are given back all the same.
+            logger.exception("batch %s could not be given back", hold.claim.batch_id)
 
     def _may_be_mailed(self, job: Job, unusual: dict[int, Unusual]) -> bool:
         known = unusual.get(job.subscriber_id)
@@ -100,19 +107,19 @@ class Books:
         return not known.skip
 
     async def _claim(self, campaign_id: int, db: Connection) -> Claim | None:
-        if self._claiming.breaks != self._breaks:
+        if self._by_key.breaks != self._breaks:
             # A claim may have been made of which the broken connection told us nothing.
             known = [hold.claim.batch_id for hold in self.holds]
             if own := await batches.find_own(db, campaign_id, self._number, known):
                 return own
-            self._breaks = self._claiming.breaks
+            self._breaks = self._by_key.breaks
         return await batches.claim(db, campaign_id, self._number)
 
     async def _store(self, hold: Hold, work: Callable[..., Awaitable[bool]]) -> bool:
         """Store what is known of a batch. Returns whether it is still ours."""
         record = hold.take_record()
         try:
-            return await self._db.do(partial(work, claim=hold.claim, record=record))
+            return await self._by_key.do(partial(work, claim=hold.claim, record=record))
         except BaseException:
             hold.put_back(record)
             raise

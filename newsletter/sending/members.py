@@ -63,6 +63,9 @@ _PEOPLE = Statement("""
       AND NOT EXISTS (
           SELECT 1 FROM newsletter_delivery done
           WHERE done.campaign_id = b.campaign_id AND done.subscriber_id = member.id
+          -- Not as a join: one that is planned on an empty table may go through all of a
+          -- campaign's outcomes for each person.
+          OFFSET 0
       )
 """)
 _COLUMNS = len(Person._fields)
