@@ -87,7 +87,7 @@ def install(path: Path) -> str:
     kind = _check(path)
     target = Path(settings.TRACKING_COUNTRIES)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # In one step, so that a process that starts now reads the old one or the new one.
+    # In one step, so that who looks now reads the old one or the new one.
     fresh = target.with_name(f".{target.name}.new")
     shutil.copyfile(path, fresh)
     fresh.replace(target)
