@@ -12,7 +12,8 @@ explains every signal and what cannot be known.
     visits      what hits on one mail say of each other: too early, too many at once
     sweeps      who follows all links, one after the other
     company     who is near to a machine
-    crowds      what hits on many people's mail say of each other
+    parties     what a network or program does in many people's mail: a machine's ways, or people's
+    crowds      who goes from mail to mail, and who was a machine on most of it
     docket      the points that speak against and for each hit
     judging     the order of it all
     lines bulk  hits in files, for manage.py classify_hits

@@ -5,7 +5,9 @@ person's browser or mail program; for them doubts are collected, each with point
 seldom a person would give cause for it. Points: 3 settle it, 1 is worth a second look.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from math import log
 from typing import Any, NamedTuple
 
 from tracking.classify import agents
@@ -32,7 +34,14 @@ _PLATFORMS = {
     "iOS": ("ios", "mac"),
 }
 _FETCH = ("dest", "mode", "site", "user")
-_LARGE = 50  # hits of browsers of which none has a header: something on the way removes it
+_LATE = 900  # seconds since the hand-over; most scanners are done, and readers are usual
+# A doubt that one late reader in ten or fewer gives cause for counts in full, and nothing if all
+# do. As long as little is known, one in fifty is taken to.
+_FULL = log(0.1)
+_USUAL, _PRIOR = 0.02, 20.0
+# What says even more where hardly anybody gives cause for it.
+_SURELY = 0.01
+_SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5}
 
 
 class Doubt(NamedTuple):
@@ -40,14 +49,6 @@ class Doubt(NamedTuple):
 
     points: float
     reason: str
-
-
-class Custom(NamedTuple):
-    """What is usual among the hits that are judged together."""
-
-    sends_language: bool  # else something on the way removes it, and its absence says nothing
-    sends_fetch: bool  # else the address is a plain http one
-    chromium: float  # the newest version at that time
 
 
 class Look(NamedTuple):
@@ -63,35 +64,75 @@ class Look(NamedTuple):
     program: Hashable
 
 
-def customs(hits: Sequence[Evidence]) -> Custom:
-    """Return what is usual among `hits`."""
-    language = any("language" in hit.marks for hit in hits)
-    fetch = any("mode" in hit.marks or "site" in hit.marks for hit in hits)
-    latest = max((hit.at for hit in hits), default=0.0)
-    version, since = _CHROMIUM
-    return Custom(
-        language or fetch or len(hits) < _LARGE, fetch, version + (latest - since) / _CHROMIUM_EACH
-    )
-
-
 def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     """Look at each hit by itself. Hits that say the same are looked at once."""
-    custom = customs(hits)
-    seen: dict[Any, Look] = {}
-    looks = []
+    latest = max((hit.at for hit in hits), default=0.0)
+    chromium = _CHROMIUM[0] + (latest - _CHROMIUM[1]) / _CHROMIUM_EACH
+    looks: dict[Any, Look] = {}
+    counted: set[tuple[int, str, str]] = set()
+    readers = _Readers()
+    keys = []
     for hit in hits:
-        key = (hit.kind, hit.user_agent, hit.network, *hit.marks.items())
-        look = seen.get(key)
+        # Programs send the same headers each time, and their marks are one object.
+        key = (hit.kind, hit.user_agent, hit.network, id(hit.marks))
+        look = looks.get(key)
         if look is None:
-            look = seen[key] = _look(hit, networks.find(hit.network), custom)
-        looks.append(look)
-    return looks
+            look = looks[key] = _look(hit, networks.find(hit.network), chromium)
+        keys.append(key)
+        since = hit.since_sent
+        if look.settled is None and (since is None or since > _LATE) and key[:3] not in counted:
+            counted.add(key[:3])
+            readers.add(look)
+    if not any(look.doubts for look in looks.values()):
+        return [looks[key] for key in keys]
+    for key, look in looks.items():
+        if look.doubts:
+            looks[key] = look._replace(doubts=readers.weigh(look))
+    return [looks[key] for key in keys]
 
 
-def _look(hit: Evidence, network: Network | None, custom: Custom) -> Look:
+class _Readers:
+    """What is usual among those who act late enough to be people mostly.
+
+    A doubt that many of them give cause for says little: something on the way removes a header, or
+    all are told from afar.
+    """
+
+    def __init__(self) -> None:
+        self._all: Counter[Hashable] = Counter()
+        self._doubted: Counter[Hashable] = Counter()
+
+    def add(self, look: Look) -> None:
+        """Count a program in one network."""
+        family = _family(look)
+        self._all[family] += 1
+        for doubt in look.doubts:
+            self._doubted[family, doubt.reason] += 1
+
+    def weigh(self, look: Look) -> tuple[Doubt, ...]:
+        """Return the doubts of a look, weighed by how usual they are."""
+        family = _family(look)
+        count = self._all[family]
+        weighed = []
+        for doubt in look.doubts:
+            usual = (self._doubted[family, doubt.reason] + _PRIOR * _USUAL) / (count + _PRIOR)
+            points = doubt.points * min(log(usual) / _FULL, 1.0)
+            if usual < _SURELY and doubt.reason in _SURE:
+                points = _SURE[doubt.reason]
+            if points > 0.05:
+                weighed.append(Doubt(points, doubt.reason))
+        return tuple(weighed)
+
+
+def _family(look: Look) -> Hashable:
+    agent = look.agent
+    return look.is_picture, agent.role, agent.engine, agent.is_mobile
+
+
+def _look(hit: Evidence, network: Network | None, chromium: float) -> Look:
     agent = agents.read(hit.user_agent)
     settled = _settle(hit, agent, network)
-    doubts = () if settled else tuple(_doubts(hit, agent, network, custom))
+    doubts = () if settled else tuple(_doubts(hit, agent, network, chromium))
     marks = hit.marks
     program = (hit.user_agent, "language" in marks, "mode" in marks, "brands" in marks)
     return Look(settled, doubts, agent, network, is_loading(hit.kind), program)
@@ -134,11 +175,11 @@ def _settle_picture(hit: Evidence, agent: Agent, network: Network | None) -> Jud
     return None
 
 
-def _doubts(hit: Evidence, agent: Agent, network: Network | None, custom: Custom) -> list[Doubt]:
-    found = [*_of_agent(agent, is_loading(hit.kind), custom), *_of_network(hit.kind, network)]
+def _doubts(hit: Evidence, agent: Agent, network: Network | None, chromium: float) -> list[Doubt]:
+    found = [*_of_agent(agent, is_loading(hit.kind), chromium), *_of_network(hit.kind, network)]
     if "unknown" not in hit.marks:
         for question in _QUESTIONS:
-            found += question(hit, agent, custom)
+            found += question(hit, agent)
     return found
 
 
@@ -146,13 +187,13 @@ def _of_network(kind: int, network: Network | None) -> list[Doubt]:
     if network is None:
         return []
     if network.scope == "hosting" and not is_loading(kind):
-        return [Doubt(1.0, f"network:{network.label}")]
+        return [Doubt(1.25, f"network:{network.label}")]
     if network.scope == "scanner" or (network.scope == "clicks" and not is_loading(kind)):
         return [Doubt(3.0 if network.is_certain else 1.5, f"network:{network.label}")]
     return []
 
 
-def _of_agent(agent: Agent, is_picture: bool, custom: Custom) -> list[Doubt]:
+def _of_agent(agent: Agent, is_picture: bool, chromium: float) -> list[Doubt]:
     if agent.role == Role.NONE:
         return [Doubt(3.0, "agent:none")]
     if agent.role == Role.OTHER:
@@ -166,15 +207,15 @@ def _of_agent(agent: Agent, is_picture: bool, custom: Custom) -> list[Doubt]:
         return [Doubt(1.0, "agent:outdated")]
     # On these systems the browser renews itself; a telephone's may be as old as the telephone.
     if agent.engine == "chromium" and agent.system in ("windows", "mac", "linux"):
-        age = custom.chromium - agent.version
+        age = chromium - agent.version
         if age > 20:
             return [Doubt(1.5 if age > 45 else 0.75, "agent:outdated")]
     return []
 
 
-def _language(hit: Evidence, agent: Agent, custom: Custom) -> list[Doubt]:
+def _language(hit: Evidence, agent: Agent) -> list[Doubt]:
     """Each browser says which languages its reader has, and new ones what a request is for."""
-    if agent.role == Role.MAIL or not custom.sends_language:
+    if agent.role == Role.MAIL:
         return []
     has_fetch = any(name in hit.marks for name in _FETCH)
     if "language" not in hit.marks:
@@ -182,7 +223,7 @@ def _language(hit: Evidence, agent: Agent, custom: Custom) -> list[Doubt]:
             # Web proxies of offices may take headers away, and say so.
             return [Doubt(1.5 if "via" in hit.marks else 3.0, "headers:not-a-browser's")]
         return [Doubt(2.0, "headers:no-language")]
-    if not has_fetch and custom.sends_fetch and _says_what_for(agent):
+    if not has_fetch and _says_what_for(agent):
         return [Doubt(1.0, "headers:no-fetch")]
     return []
 
@@ -191,7 +232,7 @@ def _says_what_for(agent: Agent) -> bool:
     return agent.version >= _SAYS_WHAT_FOR.get(agent.engine, 1_000.0)
 
 
-def _platform(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
+def _platform(hit: Evidence, agent: Agent) -> list[Doubt]:
     """Two headers of one program name the same system."""
     marks = hit.marks
     if marks.get("brands") == "headless":
@@ -206,7 +247,7 @@ def _platform(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
     return []
 
 
-def _what_for(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
+def _what_for(hit: Evidence, agent: Agent) -> list[Doubt]:
     """A followed link asks for a page, a picture for a picture."""
     marks, found = hit.marks, []
     mode, dest, accept = marks.get("mode"), marks.get("dest"), marks.get("accept")
@@ -221,7 +262,7 @@ def _what_for(hit: Evidence, agent: Agent, _: Custom) -> list[Doubt]:
     return found
 
 
-def _old_ways(hit: Evidence, _agent: Agent, _: Custom) -> list[Doubt]:
+def _old_ways(hit: Evidence, _agent: Agent) -> list[Doubt]:
     """What no browser does: half a page, a protocol of 1996, an address for complaints."""
     marks: Mapping[str, Any] = hit.marks
     found = []
@@ -235,5 +276,5 @@ def _old_ways(hit: Evidence, _agent: Agent, _: Custom) -> list[Doubt]:
     return found
 
 
-_Question = Callable[[Evidence, Agent, Custom], list[Doubt]]
+_Question = Callable[[Evidence, Agent], list[Doubt]]
 _QUESTIONS: tuple[_Question, ...] = (_language, _platform, _what_for, _old_ways)

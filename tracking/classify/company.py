@@ -44,6 +44,11 @@ def _kinship(docket: Docket, index: int, machine: int) -> tuple[float, str]:
     if same_network and same_program:
         # Who is hardly known for a machine says little about others.
         return (4.0 if is_canary else 3.0 if docket.is_surely_machine(machine) else 0.75), reason
+    if same_program and hit.link == other.link and apart <= 3:  # it asked before it fetched
+        return 3.0, reason
+    if same_network and not same_program and docket.is_late(index) and not docket.is_odd(index):
+        # A program on the reader's own computer, and then the reader.
+        return (1.5 if is_canary else 0.75) if apart <= 30 else 0.0, reason
     if (same_network or same_program) and apart <= (60 if is_canary else 30):
         return (3.0 if is_canary else 1.5 if docket.is_late(index) else 2.0), reason
     if apart <= (10 if is_canary else 5):

@@ -6,8 +6,7 @@ while a gateway works on each mail as it comes in.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
 
 from tracking.classify.docket import Docket
 from tracking.classify.spans import fullest
@@ -17,28 +16,8 @@ _FEW = 4  # people whose unopened mail one network clicks in that time by chance
 _SEVERAL = 6  # people of whom all but one would have to be early by chance
 
 
-_Groups = dict[Hashable, list[int]]
-
-
-class Crowds(NamedTuple):
-    """The clicks of named people, in the order of time; none of a relay's or a proxy's."""
-
-    networks: _Groups
-    programs: _Groups
-    programs_there: _Groups  # a program in one network
-
-
-def doubt_crowd(docket: Docket, crowds: Crowds) -> None:
-    """Doubt a network that clicks in many people's mail as soon as it is handed over."""
-    for clicks in crowds.networks.values():
-        suspects = [index for index in clicks if index in docket.suspects]
-        if len(suspects) < max(_FEW, 0.7 * len(clicks)):
-            continue
-        times = [docket.hits[index].at for index in suspects]
-        people = [_person(docket, index) for index in suspects]
-        for index, count in zip(suspects, fullest(times, people, _SPAN), strict=True):
-            if count >= _FEW:
-                docket.doubt(index, 2.5 if count >= 2 * _FEW else 1.5, "crowd:network")
+# The clicks of a program in one network, in the order of time; none of a relay's or a proxy's.
+Crowds = Mapping[Hashable, Sequence[int]]
 
 
 def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
@@ -46,7 +25,7 @@ def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
 
     Whatever the time since the hand-over: some gateways look at mail again in the night.
     """
-    for clicks in crowds.programs_there.values():
+    for clicks in crowds.values():
         if len(clicks) < _FEW:
             continue
         times = [docket.hits[index].at for index in clicks]
@@ -67,37 +46,12 @@ def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
                 docket.doubt(index, 1.5, "crowd:rounds")
 
 
-def doubt_thorough(docket: Docket, crowds: Crowds, links: Mapping[int, int]) -> None:
-    """Doubt a program in one place that follows all links of each mail it touches, none opened.
-
-    `links`: how many links of each campaign are known.
-    """
-    for clicks in crowds.programs_there.values():
-        if len(clicks) < _FEW:
-            continue
-        followed: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
-        for index in clicks:
-            followed[_person(docket, index)].add(docket.hits[index].link)
-        whole = [
-            person for person, seen in followed.items() if _is_all(seen, links.get(person[0], 0))
-        ]
-        strangers = sum(1 for index in clicks if index in docket.unopened)
-        if len(whole) < max(_FEW, 0.9 * len(followed)) or strangers < 0.6 * len(clicks):
-            continue
-        for index in clicks:
-            docket.doubt(index, 3.0 if len(whole) > _FEW else 1.5, "crowd:thorough")
-
-
-def _is_all(seen: set[int], links: int) -> bool:
-    return len(seen) >= max(links, 2)
-
-
 def doubt_early_birds(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program in one place that is there right after each hand-over, and hardly later.
 
     Of people one in ten comes within minutes, and then for themselves alone.
     """
-    for clicks in crowds.programs_there.values():
+    for clicks in crowds.values():
         early = [index for index in clicks if docket.is_soon(index)]
         if len(early) < max(_SEVERAL, 0.9 * len(clicks)):
             continue
@@ -107,24 +61,13 @@ def doubt_early_birds(docket: Docket, crowds: Crowds) -> None:
                 docket.doubt(index, 3.0 if people >= 2 * _SEVERAL else 2.0, "crowd:early")
 
 
-def doubt_newcomers(docket: Docket, crowds: Crowds) -> None:
-    """Doubt a program, wherever it is, that is hardly ever seen but right after hand-overs."""
-    for clicks in crowds.programs.values():
-        suspects = [index for index in clicks if index in docket.suspects]
-        if len(suspects) < max(_SEVERAL, 0.8 * len(clicks)):
-            continue
-        if len({_person(docket, index) for index in suspects}) >= _SEVERAL:
-            for index in suspects:
-                docket.doubt(index, 1.5, "crowd:program")
-
-
 def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program in one place that was a machine on most of the other mail it touched.
 
     Less so when scanners are done: in an office whose gateway stands beside its readers, it may be
     one of them, with the same browser.
     """
-    for clicks in crowds.programs_there.values():
+    for clicks in crowds.values():
         if len(clicks) < 2:
             continue
         people = {_person(docket, index) for index in clicks}
@@ -144,14 +87,12 @@ def _person(docket: Docket, index: int) -> tuple[int, int, int]:
 
 
 def gather(docket: Docket) -> Crowds:
-    """Return who did what in many people's mail."""
-    crowds = Crowds(defaultdict(list), defaultdict(list), defaultdict(list))
+    """Return what each program in one network did in people's mail."""
+    crowds: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, (hit, look) in enumerate(zip(docket.hits, docket.looks, strict=True)):
         if look.is_picture or not hit.network or not (hit.subscriber or hit.forward):
             continue
         if look.network and look.network.scope in ("relay", "proxy"):
             continue
-        crowds.networks[hit.network].append(index)
-        crowds.programs[look.program].append(index)
-        crowds.programs_there[hit.network, look.program].append(index)
+        crowds[hit.network, look.program].append(index)
     return crowds

@@ -27,6 +27,13 @@ class Docket:
         self.suspects: set[int] = set()
         # Clicks on mail that nobody opened in the minutes before.
         self.unopened: set[int] = set()
+        # How a mail had been opened in the minutes before a click: by the same program ("own"),
+        # in the same network ("near"), by a mail service ("proxy", "apple"), elsewhere ("else").
+        self.seen: dict[int, str] = {}
+        # Seconds from that to the click.
+        self.since_open: dict[int, float] = {}
+        # Clicks beside one on the same link by another program elsewhere.
+        self.doubles: set[int] = set()
         # The points that a hit has been given for machines beside it.
         self.company: dict[int, float] = {}
 
@@ -71,6 +78,18 @@ class Docket:
         """Return whether nearly all scanners are done by then; False when it is not known."""
         since = self.hits[index].since_sent
         return since is not None and since > _LATE
+
+    def is_eager(self, index: int) -> bool:
+        """Return whether a reader of whom nothing odd is known has just opened the mail."""
+        return (
+            self.seen.get(index) in ("own", "proxy")
+            and self.is_late(index)
+            and not self.is_odd(index)
+        )
+
+    def is_odd(self, index: int) -> bool:
+        """Return whether the program or the network of hit `index` gives cause for doubt."""
+        return bool(self.looks[index].doubts)
 
     def is_early(self, index: int) -> bool:
         """Return whether most scanners are at work by then; False when it is not known."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tracking.classify import company, crowds, sweeps, visits
+from tracking.classify import company, crowds, parties, sweeps, visits
 from tracking.classify.alone import is_loading, look_at_all
 from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
@@ -32,17 +32,15 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
     links = _links(hits)
     opened = {hit.campaign for hit in hits if hit.kind == OPEN}
     for mail in docket.mails:
-        visits.doubt_burst(docket, mail, links.get(hits[mail[0]].campaign, 0))
-    for mail in docket.mails:
-        visits.doubt_timing(docket, mail, hits[mail[0]].campaign in opened)
+        campaign = hits[mail[0]].campaign
+        visits.doubt_timing(docket, mail, campaign in opened)
+        visits.doubt_burst(docket, mail, links.get(campaign, 0))
         sweeps.doubt_parties(docket, mail)
     crowd = crowds.gather(docket)
-    crowds.doubt_crowd(docket, crowd)
     if opened:
         crowds.doubt_rounds(docket, crowd)
-        crowds.doubt_thorough(docket, crowd, links)
-    crowds.doubt_newcomers(docket, crowd)
     crowds.doubt_early_birds(docket, crowd)
+    parties.doubt_parties(docket, bool(opened), links)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
         company.doubt_company(docket, mail)

@@ -8,6 +8,7 @@ Only `id` and `kind` are needed. docs/verdicts.md says what else may stand there
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,13 +19,15 @@ from typing import Any
 from tracking import facts
 from tracking.classify.verdicts import CANARY, CLICK, OPEN, QUOTE, SHARE, Evidence
 
+_HIDDEN = ("canary", "honeypot", "hidden", "trap")
 _KINDS = {
-    **dict.fromkeys(("open", "opened", "pixel", "image", "view", "1"), OPEN),
-    **dict.fromkeys(("click", "clicked", "link", "2"), CLICK),
-    **dict.fromkeys(("canary", "honeypot", "3"), CANARY),
+    **dict.fromkeys(("open", "opened", "opens", "pixel", "image", "view", "1"), OPEN),
+    **dict.fromkeys(("click", "clicked", "clicks", "link", "2"), CLICK),
+    **dict.fromkeys((*_HIDDEN, "3"), CANARY),
     **dict.fromkeys(("share", "shared", "4"), SHARE),
     **dict.fromkeys(("quote", "quoted", "5"), QUOTE),
 }
+_LAST_WORD = re.compile(r"[^a-z0-9]+")
 _MILLISECONDS = 1e11  # numbers from here on are no seconds: the year would be 5138
 _NO_HEADERS = "unknown"  # a mark: what headers there were is not known
 
@@ -51,9 +54,8 @@ def read_line(text: str | bytes, number: int) -> tuple[Any, Evidence]:
 
 def _evidence(found: dict[str, Any], number: int) -> Evidence:
     at, sent_at = _time(found, "at"), _time(found, "sent_at")
-    link = found.get("link")
     kind = _kind(found.get("kind"))
-    if kind == CLICK and (str(link).lower() in ("0", "canary")):
+    if kind == CLICK and _is_hidden(found):
         kind = CANARY
     marks, agent = _request(found)
     return Evidence(
@@ -63,7 +65,7 @@ def _evidence(found: dict[str, Any], number: int) -> Evidence:
         campaign=_number(found, "campaign"),
         subscriber=_number(found, "subscriber"),
         forward=_number(found, "forward"),
-        link=0 if kind == CANARY else _number(found, "link"),
+        link=0 if kind == CANARY else _link(found),
         since_sent=None if at is None or sent_at is None else at - sent_at,
         network=facts.network(_address(found.get("ip"))),
         user_agent=agent,
@@ -71,8 +73,16 @@ def _evidence(found: dict[str, Any], number: int) -> Evidence:
     )
 
 
+def _is_hidden(found: dict[str, Any]) -> bool:
+    """Return whether it is said in another way that the link is the hidden one."""
+    link = str(found.get("link")).strip().lower()
+    return link in _HIDDEN or any(found.get(name) is True for name in _HIDDEN)
+
+
 def _kind(value: Any) -> int:
-    kind = _KINDS.get(str(value).strip().lower())
+    text = str(value).strip().lower().removesuffix(".0")
+    # Also email.opened, link_click and the like.
+    kind = _KINDS.get(text) or _KINDS.get(_LAST_WORD.split(text)[-1])
     if kind is None:
         raise BadLine(f"kind: {value!r} is none of open, click, canary, share, quote")
     return kind
@@ -84,7 +94,7 @@ def _time(found: dict[str, Any], field: str) -> float | None:
         return None
     try:
         if isinstance(value, str) and not _is_number(value):
-            parsed = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
+            parsed = datetime.fromisoformat(value.strip().upper().removesuffix(" UTC"))
             return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -97,7 +107,9 @@ def _time(found: dict[str, Any], field: str) -> float | None:
 
 
 def _is_number(text: str) -> bool:
-    return text.strip().lstrip("+-").replace(".", "", 1).isdigit() and len(text.strip()) > 8
+    digits = text.strip().lstrip("+-")
+    # Eight digits without a point are a date.
+    return digits.replace(".", "", 1).isdigit() and not (len(digits) == 8 and digits.isdigit())
 
 
 def _number(found: dict[str, Any], field: str) -> int:
@@ -112,6 +124,13 @@ def _number(found: dict[str, Any], field: str) -> int:
     if not isinstance(value, str):
         raise BadLine(f"{field}: {value!r} is neither a number nor a text")
     return _named(value.strip())
+
+
+def _link(found: dict[str, Any]) -> int:
+    """Return a link's number; not 0, which is none, where links are counted from 0."""
+    value = found.get("link")
+    is_first = not isinstance(value, bool) and value in (0, "0")
+    return _named("link 0") if is_first else _number(found, "link")
 
 
 @lru_cache(maxsize=16_384)

@@ -17,6 +17,8 @@ def fullest(times: Sequence[float], things: Sequence[Hashable], span: float) -> 
     `times` are in order, in seconds like `span`. The cost grows with the number of moments only,
     however many fall into one span.
     """
+    if not times or times[-1] - times[0] <= span:
+        return [len(set(things))] * len(times)
     counts: list[int] = []  # different things in the span that ends at each moment
     starts: list[int] = []
     inside: Counter[Hashable] = Counter()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tracking.classify.docket import Docket
 from tracking.classify.spans import around, fullest, unevenness
 from tracking.classify.verdicts import WINDOW
-from tracking.classify.visits import visit
+from tracking.classify.visits import by_hand, visit
 
 _SOME = 3  # links
 _MANY = 5  # links; fewer are soon all followed by a person as well
@@ -46,6 +46,7 @@ def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
     indices = [whole.indices[place] for place in rest]
     times = [whole.times[place] for place in rest]
     followed = [whole.links[place] for place in rest]
+    hand = by_hand(times, followed)
     in_minute = fullest(times, followed, 60.0)
     in_window = fullest(times, followed, 2.0 * WINDOW)
     for place, index in enumerate(indices):
@@ -54,16 +55,18 @@ def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
             points += 0.75 if index in docket.suspects and in_window[place] > _SOME else 0.0
             docket.doubt(index, points, "sweep:at-once")
         elif index in docket.unopened and in_minute[place] >= max(links, _SOME + 1):
-            docket.doubt(index, 1.5, "sweep:at-once")
+            docket.doubt(index, 1.0, "sweep:at-once")
         if _SOME < in_window[place] < _MANY:
             docket.doubt(index, _rhythm_points(times, place), "sweep:rhythm")
+        share = hand if docket.is_eager(index) else 1.0
         if in_minute[place] >= 6:
-            docket.doubt(index, 2.5 if in_minute[place] >= 8 else 1.25, "sweep:links-60s")
+            points = 2.5 if in_minute[place] >= 8 else 1.25
+            docket.doubt(index, points * share, "sweep:links-60s")
         if in_window[place] >= _MANY:
             points = _sweep_points(in_window[place], links)
             points *= 0.5 if docket.is_late(index) else 1.0  # a keen reader
             points += _manner_points(docket, indices, times, place)
-            docket.doubt(index, points, "sweep:links-10m")
+            docket.doubt(index, points * share, "sweep:links-10m")
 
 
 def _sweep_points(followed: int, links: int) -> float:
@@ -88,4 +91,6 @@ def _manner_points(
 def _rhythm_points(times: Sequence[float], place: int) -> float:
     """Return a point for pauses as even as a clock's."""
     start, end = around(times, times[place])
-    return 1.0 if unevenness(times[start:end]) < 0.35 else 0.0
+    if unevenness(times[start:end]) >= 0.35:
+        return 0.0
+    return 1.0 if end - start > _MANY else 0.5  # a few are even by chance

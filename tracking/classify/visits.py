@@ -8,11 +8,12 @@ before they follow its links. Scanners keep to none of this.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
 from collections.abc import Collection, Hashable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tracking.classify.docket import Docket
 from tracking.classify.spans import fullest
-from tracking.classify.verdicts import WINDOW
+from tracking.classify.verdicts import WINDOW, Verdict
 
 _CLOCKS = 3_600  # seconds; more than this before the hand-over is a wrong clock, not a hit
 _LOOKS = 1.5  # seconds that a person needs at least from seeing a mail to following a link
@@ -24,6 +25,12 @@ _TOO_EARLY = ((0, 3.0), (3, 2.5), (10, 1.5), (_FIRST, 0.75))
 _NEAREST = 20  # opens of a mail that are remembered, so that a flood costs no more
 _REPEATS = 3  # times
 _ECHO = 15  # seconds
+_DOUBLE = 30  # seconds
+# Points that are taken from a telephone's: gateways borrow the names of desktop browsers.
+_PHONE = 0.5
+_COSTUMES = 2.5  # points for three programs in one place
+_HAND = 0.35  # seconds; the shortest pause between two tabs
+_EAGER = 0.4  # of the points for many links, if a reader opens them as quickly as a hand can
 
 
 class Visit(NamedTuple):
@@ -68,7 +75,11 @@ def _doubt_click(docket: Docket, index: int, opened: Collection[int], has_opens:
     if is_first_minute:
         docket.suspects.add(index)
     near = hit.at - WINDOW
-    if not any(docket.hits[before].at >= near for before in opened):
+    recent = [before for before in opened if docket.hits[before].at >= near]
+    if recent:
+        docket.seen[index] = _manner(docket, index, recent[-1])
+        docket.since_open[index] = hit.at - docket.hits[recent[-1]].at
+    else:
         docket.unopened.add(index)
     seen = [before for before in opened if hit.at - docket.hits[before].at >= _LOOKS]
     if seen:
@@ -80,7 +91,20 @@ def _doubt_click(docket: Docket, index: int, opened: Collection[int], has_opens:
             docket.doubt(index, 1.5, "early:open-and-click")
         elif has_opens:
             docket.suspects.add(index)
-            docket.doubt(index, 2.25 if is_first_minute else 2.0, "early:not-opened")
+            points = 2.25 if is_first_minute else 2.0
+            points -= _PHONE if docket.looks[index].agent.is_mobile else 0.0
+            docket.doubt(index, points, "early:not-opened")
+
+
+def _manner(docket: Docket, index: int, before: int) -> str:
+    """Return by whom a mail was opened before it was clicked."""
+    settled = docket.looks[before].settled
+    if settled:
+        return "proxy" if settled.verdict == Verdict.PROXY_OPEN else "apple"
+    hit, opening = docket.hits[index], docket.hits[before]
+    if hit.user_agent == opening.user_agent:
+        return "own"
+    return "near" if hit.network == opening.network else "else"
 
 
 def _doubt_early(docket: Docket, index: int) -> None:
@@ -112,6 +136,8 @@ def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
         if len(party) > 1:
             _doubt_links(docket, visit(docket, party), links)
             _doubt_repeats(docket, visit(docket, party))
+    _doubt_costumes(docket, indices, times)
+    _note_doubles(docket, indices)
     _doubt_programs(docket, indices, times)
 
 
@@ -132,9 +158,12 @@ def _doubt_links(docket: Docket, party: Visit, links: int) -> None:
     indices, times, followed = party
     in_one, in_two, in_ten = (fullest(times, followed, span) for span in (1.0, 2.0, 10.0))
     hit = docket.hits[indices[0]]
+    # Somebody who reads a list of links opens one tab after the other, as quickly as a hand can.
+    hand = by_hand(times, followed)
     is_named = bool(hit.subscriber or hit.forward)
     for place, index in enumerate(indices):
         count = in_two[place]
+        share = hand if docket.is_eager(index) else 1.0
         if not is_named and _is_crowded(times, place, count):
             continue
         if count >= 3:
@@ -142,11 +171,24 @@ def _doubt_links(docket: Docket, party: Visit, links: int) -> None:
             points = 4.0
             if count == 3 and (in_one[place] < 3 or not is_named):
                 points = 1.5 if docket.is_late(index) else 2.5 if is_named else 2.0
-            docket.doubt(index, points + (1.0 if count >= links else 0.0), "burst:links-2s")
+            points += 1.0 if count >= links else 0.0
+            docket.doubt(index, points * share, "burst:links-2s")
         elif count == 2:
             points = 2.0 if _pause(times, followed, place) < _TABS else 0.75
-            docket.doubt(index, points + (0.5 if count >= links else 0.0), "burst:two-links-2s")
-        docket.doubt(index, _points_in_ten(in_ten[place], links), "burst:links-10s")
+            points += 0.5 if count >= links else 0.0
+            docket.doubt(index, points * share, "burst:two-links-2s")
+        docket.doubt(index, _points_in_ten(in_ten[place], links) * share, "burst:links-10s")
+
+
+def by_hand(times: Sequence[float], links: Sequence[int]) -> float:
+    """Return the share of points for links that may have been followed by hand; 1: too quick.
+
+    It is for those who have just opened the mail (Docket.is_eager): a reader of a list of links
+    opens one tab after the other.
+    """
+    moments = zip(times, links, strict=True)
+    quickest = min((b[0] - a[0] for a, b in pairwise(moments) if a[1] != b[1]), default=_HAND)
+    return _EAGER if quickest >= _HAND else 1.0
 
 
 def _doubt_repeats(docket: Docket, party: Visit) -> None:
@@ -183,6 +225,35 @@ def _pause(times: Sequence[float], links: Sequence[int], place: int) -> float:
         if beside == place or links[beside] != links[place]
         if beside != place
     )
+
+
+def _note_doubles(docket: Docket, indices: Sequence[int]) -> None:
+    """Note who follows a link when another program does from elsewhere."""
+    last: dict[int, int] = {}
+    for index in indices:
+        hit = docket.hits[index]
+        before = last.get(hit.link)
+        if before is not None and hit.at - docket.hits[before].at <= _DOUBLE:
+            other = docket.hits[before]
+            if other.user_agent != hit.user_agent and not _is_same_place(docket, index, before):
+                docket.doubles.update((index, before))
+        last[hit.link] = index
+
+
+def _doubt_costumes(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
+    """Doubt three programs or more that one network follows links of one mail with in a minute."""
+    if len(indices) < 3:
+        return
+    networks: defaultdict[str, list[int]] = defaultdict(list)
+    for place, index in enumerate(indices):
+        networks[docket.own_network(index)].append(place)
+    for places in networks.values():
+        if len(places) > 2:
+            programs = [docket.program(indices[place]) for place in places]
+            counts = fullest([times[place] for place in places], programs, 60.0)
+            for place, count in zip(places, counts, strict=True):
+                if count > 2:
+                    docket.doubt(indices[place], _COSTUMES, "burst:costumes")
 
 
 def _doubt_programs(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
