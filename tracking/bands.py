@@ -56,28 +56,40 @@ class List:
     last_sent: datetime | None = None  # when the last of them began
 
 
-# Of a campaign its rows in a slice alone, by the key: else the planner reads them all each time.
+# All that anybody read, in one pass: a person's rows lie scattered over the whole table, so slices
+# of people would read all of it each. What the campaigns' lists let us name is kept apart from
+# what their readers alone can allow. Gone with the connection, should this process die.
+_GATHER = """
+    CREATE TEMPORARY TABLE tracking_latest AS
+    SELECT subscriber_id, max(last_open_at) AS opened_at, max(last_click_at) AS clicked_at,
+           max(last_open_at) FILTER (WHERE usual.choice = 'individual') AS named_opened_at,
+           max(last_click_at) FILTER (WHERE usual.choice = 'individual') AS named_clicked_at
+    FROM tracking_reader
+    JOIN unnest(%(campaigns)s::bigint[], %(choices)s::text[])
+        usual (campaign_id, choice) USING (campaign_id)
+    WHERE coalesce(last_open_at, last_click_at) IS NOT NULL
+    GROUP BY subscriber_id
+"""
+# Only of people who are there at this moment, and by their choice of this moment.
 _LATEST = """
-    WITH latest AS (
-        SELECT subscriber_id, max(last_open_at) AS opened_at, max(last_click_at) AS clicked_at
-        FROM unnest(%(campaigns)s::bigint[], %(choices)s::text[]) usual (campaign_id, choice)
-        CROSS JOIN LATERAL (
-            SELECT subscriber_id, last_open_at, last_click_at FROM tracking_reader
-            WHERE campaign_id = usual.campaign_id AND subscriber_id > %(low)s
-              AND subscriber_id <= %(high)s
-              AND coalesce(last_open_at, last_click_at) IS NOT NULL
-            OFFSET 0
-        ) reader
-        JOIN subscribers_subscriber person ON person.id = subscriber_id
-        WHERE coalesce(nullif(person.tracking, ''), usual.choice) = 'individual'
-        GROUP BY 1
+    WITH found AS (
+        SELECT subscriber_id,
+               CASE WHEN person.tracking = '' THEN named_opened_at ELSE opened_at END AS opened_at,
+               CASE WHEN person.tracking = '' THEN named_clicked_at ELSE clicked_at END
+                   AS clicked_at
+        FROM tracking_latest JOIN subscribers_subscriber person ON person.id = subscriber_id
+        WHERE subscriber_id > %(low)s AND subscriber_id <= %(high)s
+          AND person.tracking IN ('', 'individual')
+    ), latest AS (
+        SELECT *, greatest(opened_at, clicked_at) AS read_at FROM found
+        WHERE coalesce(opened_at, clicked_at) IS NOT NULL
     ), gone AS (
         DELETE FROM tracking_lastreading
         WHERE subscriber_id > %(low)s AND subscriber_id <= %(high)s
           AND subscriber_id NOT IN (SELECT subscriber_id FROM latest)
     )
     INSERT INTO tracking_lastreading AS known (subscriber_id, opened_at, clicked_at, read_at)
-    SELECT subscriber_id, opened_at, clicked_at, greatest(opened_at, clicked_at) FROM latest
+    SELECT subscriber_id, opened_at, clicked_at, read_at FROM latest
     ON CONFLICT (subscriber_id) DO UPDATE
     SET opened_at = EXCLUDED.opened_at, clicked_at = EXCLUDED.clicked_at,
         read_at = EXCLUDED.read_at
@@ -141,9 +153,10 @@ def count(lists: Iterable[List], choices: Mapping[int, TrackingChoice], now: dat
         began = time.monotonic()
         known = {each.id: each for each in lists}
         people: dict[int, Counter[str]] = {list_id: Counter() for list_id in known}
-        for low in range(0, _last_person(), SLICE):
-            for list_id, band, number in _slice(low, known, choices, now):
-                people[list_id][band] += number
+        with _gathered(choices):
+            for low in range(0, _last_person(), SLICE):
+                for list_id, band, number in _slice(low, known, now):
+                    people[list_id][band] += number
         _store(known, people, now, began)
     return True
 
@@ -169,14 +182,30 @@ def limits(now: datetime) -> dict[str, datetime]:
     return {"recent": now - RECENT, "fading": now - FADING, "lost": now - LOST}
 
 
-def _slice(
-    low: int, lists: Mapping[int, List], choices: Mapping[int, TrackingChoice], now: datetime
-) -> list[tuple[int, str, int]]:
+@contextmanager
+def _gathered(choices: Mapping[int, TrackingChoice]) -> Iterator[None]:
+    """Keep what everybody last read at hand. `choices` are those of the campaigns."""
+    values: dict[str, Any] = {
+        "campaigns": list(choices),
+        "choices": [choice.value for choice in choices.values()],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS tracking_latest")
+        cursor.execute(_GATHER, values)
+        try:
+            cursor.execute("CREATE INDEX ON tracking_latest (subscriber_id)")
+            cursor.execute("ANALYZE tracking_latest")
+            yield
+        finally:
+            # With a connection that broke, the table is gone as well.
+            if connection.is_usable():
+                cursor.execute("DROP TABLE tracking_latest")
+
+
+def _slice(low: int, lists: Mapping[int, List], now: datetime) -> list[tuple[int, str, int]]:
     values: dict[str, Any] = {
         "low": low,
         "high": low + SLICE,
-        "campaigns": list(choices),
-        "choices": [choice.value for choice in choices.values()],
         "lists": list(lists),
         "namings": [each.naming.value for each in lists.values()],
         "sent": [each.last_sent for each in lists.values()],
