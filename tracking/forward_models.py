@@ -70,6 +70,12 @@ class Forward(models.Model):
         ]
         indexes = [
             models.Index(fields=["campaign_id", "kind", "state"], name="forward_states"),
+            # Read by tracking.forward_list, page by page.
+            models.Index(
+                fields=["campaign_id", "-id"],
+                condition=~Q(state="skipped"),
+                name="forward_listed",
+            ),
             models.Index(fields=["email_hash", "asked_at"], name="forward_friend"),
             models.Index(fields=["asked_at"], name="forward_asked"),
             models.Index(
