@@ -23,7 +23,7 @@ from newsletter.sending import providers
 from newsletter.sending.providers import Directory
 
 FEWEST: Final = 10  # people of a domain that stands by its name
-MOST: Final = 50  # providers of a campaign that stand by their names
+MOST: Final = 30  # providers of a campaign that stand by their names
 FRESH_FOR: Final = timedelta(minutes=5)
 # A count that takes long is made less often, so that it takes a twentieth of the time at most.
 SHARE: Final = 20

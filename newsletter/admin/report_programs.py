@@ -98,7 +98,10 @@ def _content(campaign: Campaign, shown: Shown) -> dict[str, Any]:
     return {
         "parts": parts,
         "has_countries": has_countries,
-        "shape": _shape(*(part["rows"] for part in parts.values()), has_countries, boxes.rows),
+        "shape": _shape(
+            *(part[key] for part in parts.values() for key in ("rows", "is_known")),
+            *(has_countries, boxes.rows),
+        ),
         "counted": shown.counted,
         "counted_at": boxes.counted_at,
         "mailboxes": mailbox_rows(boxes.rows, shown.counted, hides_people),
