@@ -78,7 +78,9 @@ _LATEST = """
                CASE WHEN person.tracking = '' THEN named_clicked_at ELSE clicked_at END
                    AS clicked_at
         FROM tracking_latest JOIN subscribers_subscriber person ON person.id = subscriber_id
+        -- A join hands a number on to its other side, but no range.
         WHERE subscriber_id > %(low)s AND subscriber_id <= %(high)s
+          AND person.id > %(low)s AND person.id <= %(high)s
           AND person.tracking IN ('', 'individual')
     ), latest AS (
         SELECT *, greatest(opened_at, clicked_at) AS read_at FROM found
@@ -88,13 +90,17 @@ _LATEST = """
         WHERE subscriber_id > %(low)s AND subscriber_id <= %(high)s
           AND subscriber_id NOT IN (SELECT subscriber_id FROM latest)
     )
-    INSERT INTO tracking_lastreading AS known (subscriber_id, opened_at, clicked_at, read_at)
-    SELECT subscriber_id, opened_at, clicked_at, read_at FROM latest
+    INSERT INTO tracking_lastreading (subscriber_id, opened_at, clicked_at, read_at)
+    SELECT latest.subscriber_id, latest.opened_at, latest.clicked_at, latest.read_at
+    FROM latest LEFT JOIN tracking_lastreading known
+        ON known.subscriber_id = latest.subscriber_id
+        AND known.subscriber_id > %(low)s AND known.subscriber_id <= %(high)s
+    -- Most are as they were: a conflict would lock, and so write, each of them.
+    WHERE known.read_at IS NULL OR (known.opened_at, known.clicked_at)
+        IS DISTINCT FROM (latest.opened_at, latest.clicked_at)
     ON CONFLICT (subscriber_id) DO UPDATE
     SET opened_at = EXCLUDED.opened_at, clicked_at = EXCLUDED.clicked_at,
         read_at = EXCLUDED.read_at
-    WHERE (known.opened_at, known.clicked_at)
-        IS DISTINCT FROM (EXCLUDED.opened_at, EXCLUDED.clicked_at)
 """
 # Of `person`, `suppression`, `last` and `member` (a subscription), at the moment `now`.
 BAND = f"""
@@ -108,6 +114,7 @@ BAND = f"""
          WHEN member.changed_at < list.last_sent THEN '{Band.NEVER}'
          ELSE '{Band.NEW}' END
 """
+# Ends with the condition of a join, which may be added to.
 JOINED = """
     JOIN subscribers_subscriber person ON person.id = member.subscriber_id
     LEFT JOIN subscribers_suppression suppression ON suppression.email_hash = person.email_hash
@@ -119,8 +126,10 @@ _COUNT = f"""
     JOIN unnest(%(lists)s::bigint[], %(namings)s::text[], %(sent)s::timestamptz[])
         list (id, naming, last_sent) ON list.id = member.mailing_list_id
     {JOINED}
+        AND last.subscriber_id > %(low)s AND last.subscriber_id <= %(high)s
     WHERE member.status = 'active'
       AND member.subscriber_id > %(low)s AND member.subscriber_id <= %(high)s
+      AND person.id > %(low)s AND person.id <= %(high)s
     GROUP BY 1, 2
 """  # noqa: S608  (all parts are constants)
 _HEAT = """
