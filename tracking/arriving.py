@@ -13,7 +13,6 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import compress
 from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
@@ -103,26 +102,25 @@ def _split(lines: Iterable[bytes]) -> list[list[str]]:
 
 def _since_sent(cursor: CursorWrapper, hits: _Hits) -> list[int | None]:
     """Return for each hit the milliseconds since this person's own copy was handed over."""
-    copies = list(zip(hits.campaigns, hits.subscribers, strict=True))
-    sent = _handovers(cursor, compress(copies, map(_OWN.__eq__, hits.forwards)))
+    asked: dict[tuple[str, str], int] = {}  # each copy once, and its place
+    places = [
+        asked.setdefault(copy, len(asked))
+        for copy in zip(hits.campaigns, hits.subscribers, strict=True)
+    ]
+    sent = _handovers(cursor, asked)
     return [
-        None if forward != _OWN or (moment := sent.get(copy)) is None else int(at) - moment
-        for copy, forward, at in zip(copies, hits.forwards, hits.times, strict=True)
+        None if forward != _OWN or (moment := sent[place]) is None else int(at) - moment
+        for place, forward, at in zip(places, hits.forwards, hits.times, strict=True)
     ]
 
 
-def _handovers(
-    cursor: CursorWrapper, copies: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], int]:
+def _handovers(cursor: CursorWrapper, copies: Iterable[tuple[str, str]]) -> list[int | None]:
     """Return when (milliseconds since 1970) each copy of a campaign was handed over."""
-    asked = [copy for copy in set(copies) if copy[1] != _NOBODY]
-    if not asked:
-        return {}
-    campaigns, subscribers = zip(*asked, strict=True)
-    # As text, which psycopg takes as it is: each is a number already.
+    campaigns, subscribers = zip(*copies, strict=True)
+    # As text, which psycopg takes as it is: each is a number already. Nobody has no copy.
     cursor.execute(_READ_HANDOVERS, [f"{{{','.join(each)}}}" for each in (campaigns, subscribers)])
     moments = cursor.fetchone()[0].split(" ")
-    return {copy: int(moment) for copy, moment in zip(asked, moments, strict=True) if moment}
+    return [int(moment) if moment else None for moment in moments]
 
 
 def _glance(hits: _Hits, since_sent: list[int | None]) -> list[str]:
