@@ -64,6 +64,19 @@ def test_search_looks_for_the_beginning_of_an_address(admin_client):
     assert found(admin_client, q="ADA") == {"ada@example.org", "adam@example.org"}
 
 
+def test_what_was_found_is_in_the_order_of_addresses_or_as_asked(admin_client):
+    for email in ("adam@example.org", "ada@example.org"):
+        make_subscriber(email=email)
+
+    usual, asked = (
+        admin_client.get(reverse(LIST), {"q": "ada", **order}).context["cl"].result_list
+        for order in ({}, {"o": "4"})  # of joining
+    )
+
+    assert [each.email for each in usual] == ["ada@example.org", "adam@example.org"]
+    assert [each.email for each in asked] == ["adam@example.org", "ada@example.org"]
+
+
 def test_search_reads_the_index(rf, admin_user):
     """Asked of the planner with sequential scans off, since the test's table is small."""
     request = rf.get("/", {"q": "ada"})
@@ -73,11 +86,12 @@ def test_search_reads_the_index(rf, admin_user):
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        plan = people.order_by().explain()
+        plan = people.explain()
 
     assert "Index Cond" in plan
     assert ">= 'ada'" in plan
     assert "Seq Scan" not in plan
+    assert "Sort" not in plan
 
 
 def test_filters(admin_client):
