@@ -6,7 +6,7 @@ come in: ingest waits for the campaign's totals, which are locked first, and add
 
 from django.db import connection, transaction
 
-from tracking import breakdowns, origins
+from tracking import breakdowns, origins, rollups
 from tracking.sums import ADD_SERIES, BIT, CLASS, FOLLOWED, FORWARD_COUNTS
 
 _LOCK = """
@@ -141,6 +141,8 @@ def rebuild(campaign_id: int) -> bool:
     They are when retention has dropped some of the events, or when the campaign has no sums.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        # An erasure would look for the names in rows that are made anew here, and miss them.
+        rollups.join_ingest(cursor)
         cursor.execute(_LOCK, [campaign_id])
         # Rows first: what was committed before the lock is seen by the statements that follow.
         known = cursor.fetchone()

@@ -7,11 +7,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from tests.factories import make_subscriber
 from tests.tracking import exact, makers
 from tests.tracking.makers import NOON, opened
+from tests.tracking.servers import wait_for
 from tracking import erase, judging, rebuilding, recounting
 from tracking.classify import Judgement, Verdict
 from tracking.models import CampaignTotal, Event, Reader, Recount, VerdictTotal
@@ -192,6 +193,37 @@ def test_hits_that_come_meanwhile_are_in_the_sums_once(stored, monkeypatch):
             each.result()
 
     assert Event.objects.count() == 150 + 1600
+    exact.check()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_while_sums_are_counted_leaves_no_name(stored):
+    """The worst moment: the erasure has seen the readers' old rows, and there are new ones."""
+    alice, bob = people(2)
+    makers.store([opened(alice), opened(bob)])
+
+    def forget():
+        try:
+            erase.erase_subscriber(alice)
+        finally:
+            connection.close()
+
+    def somebody_waits():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return cursor.rowcount > 0
+
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic():
+            rebuilding.rebuild(7)
+            erasing = threads.submit(forget)
+            wait_for(somebody_waits)
+        erasing.result()
+
+    assert list(Reader.objects.values_list("subscriber_id", flat=True)) == [bob]
     exact.check()
 
 
