@@ -303,10 +303,13 @@ INSERT INTO subscribers_consentrecord (
     recorded_at
 )
 SELECT %(before)s + n * %(step)s - %(nth)s - 20, (SELECT min(id) FROM subscribers_mailinglist),
-       action, 'form', 'I would like to receive it.', '{}', '', %(campaign)s,
-       %(start)s + interval '1 h' * number
+       action, method, 'I would like to receive it.', '{}', '',
+       CASE WHEN method = 'form' THEN %(campaign)s ELSE 0 END, %(start)s + interval '1 h' * number
 FROM generate_series(1, %(count)s) n
-CROSS JOIN (VALUES ('requested', 1), ('confirmed', 2)) lines (action, number) ORDER BY n, number
+CROSS JOIN (
+    VALUES ('requested', 'form', 1), ('confirmed', 'confirmation', 2)
+) lines (action, method, number)
+ORDER BY n, number
 """
 _DELIVERIES = """
 INSERT INTO newsletter_delivery (campaign_id, subscriber_id, status, cause, reason, at)
