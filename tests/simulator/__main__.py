@@ -3,13 +3,22 @@
 import argparse
 import sys
 
-from tests.simulator import unseen
-from tests.simulator.campaign import GROUPS, simulate
+from tests.simulator import halves, unseen
+from tests.simulator.campaign import GROUPS, Group, simulate
+from tests.simulator.drawn import drawn
 from tests.simulator.score import Score, evidence, judge_by_minutes
 from tracking.classify import judge
 from tracking.classify.networks import Networks, built_in
 
-_UNSEEN = {"first": unseen.FIRST, "second": unseen.SECOND, "third": unseen.THIRD}
+_Groups = dict[Group, tuple[int, int, int]]
+_UNSEEN: dict[str, _Groups] = {
+    "first": unseen.FIRST,
+    "second": unseen.SECOND,
+    "third": unseen.THIRD,
+    "tuning": halves.TUNING,
+    "held-out": halves.HELD_OUT,
+}
+_DRAWN = 1_000  # the first seeds were tuned with
 
 
 def main() -> None:
@@ -17,11 +26,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--size", type=int, default=3_000, help="people in each campaign")
     parser.add_argument("--whole", action="store_true", help="judge all at once, not by minutes")
-    parser.add_argument("--unseen", choices=_UNSEEN, help="scanners the rules were not made for")
+    parser.add_argument(
+        "--unseen", choices=[*_UNSEEN, "drawn"], help="behaviours the rules were not made for"
+    )
     options = parser.parse_args()
     networks, score = Networks(built_in()), Score()
     for seed in range(1, options.seeds + 1):
-        trace = simulate(seed, options.size, _UNSEEN.get(options.unseen, GROUPS))
+        groups = _UNSEEN.get(options.unseen, GROUPS)
+        if options.unseen == "drawn":
+            groups = drawn(_DRAWN + seed)
+        trace = simulate(seed, options.size, groups)
         hits = evidence(trace)
         score.add(trace, hits, (judge if options.whole else judge_by_minutes)(hits, networks))
     sys.stdout.write(score.table() + "\n")

@@ -4,8 +4,9 @@ What they score is told in docs/verdicts.md as it was first measured, and what w
 """
 
 from tests.simulator import clients, people
+from tests.simulator.campaign import Group
 from tests.simulator.machines import SCANNER
-from tests.simulator.traces import Mail, Trace, address, home, scan_delay
+from tests.simulator.traces import Mail, Trace, address, home, lognormal, scan_delay
 
 
 def night_rescan(trace: Trace, mails: list[Mail]) -> None:
@@ -48,7 +49,7 @@ def telephone_guard(trace: Trace, mails: list[Mail]) -> None:
             later += random.uniform(0.3, 1.2)
             trace.add(SCANNER, "telephone guard", mail, later, reader.ip, guard, link)
         if random.random() < 0.4:
-            at = max(at + people.lognormal(random, 14, 0.8), later + 2)
+            at = max(at + lognormal(random, 14, 0.8), later + 2)
             people.follow(trace, mail, reader, at, "behind a guard")
 
 
@@ -128,6 +129,7 @@ def public_archive(trace: Trace, mails: list[Mail]) -> None:
         people.read(trace, mail, people.some_reader(random), "desktop")
 
 
-FIRST = {night_rescan: (1, 5, 60), three_looks: (1, 5, 40), telephone_guard: (1, 5, 40)}
-SECOND = {archive_robot: (1, 5, 40), hired_homes: (1, 5, 40), second_opinion: (1, 5, 40)}
-THIRD = {sampling_gateway: (1, 5, 40), impatient: (1, 5, 40), public_archive: (1, 5, 40)}
+Groups = dict[Group, tuple[int, int, int]]
+FIRST: Groups = {night_rescan: (1, 5, 60), three_looks: (1, 5, 40), telephone_guard: (1, 5, 40)}
+SECOND: Groups = {archive_robot: (1, 5, 40), hired_homes: (1, 5, 40), second_opinion: (1, 5, 40)}
+THIRD: Groups = {sampling_gateway: (1, 5, 40), impatient: (1, 5, 40), public_archive: (1, 5, 40)}

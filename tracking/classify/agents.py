@@ -31,7 +31,7 @@ class Agent(NamedTuple):
     role: Role
     name: str  # a short code, for reasons
     system: str = ""  # windows, mac, ios, android, cros, linux; empty: not said
-    engine: str = ""  # of browsers: chromium, gecko or webkit
+    engine: str = ""  # of browsers: chromium, gecko, webkit, text
     version: float = 0.0  # of the browser, or of iOS, where it decides which headers are sent
     is_mobile: bool = False
 
@@ -74,6 +74,7 @@ _APPLE_MAIL = re.compile(
     r"(?: Mobile/\w+)?$"
 )
 _BROWSER = re.compile(r"^(?:Mozilla/[45]\.0 \(|Opera/)")
+_TEXT_BROWSER = re.compile(r"^(?:Lynx/|w3m/|E?Links[ /(])")
 _ENGINES = (
     ("gecko", re.compile(r"\bFirefox/(\d+)")),
     ("chromium", re.compile(r"\bChrom(?:e|ium)/(\d+)")),
@@ -136,6 +137,8 @@ def _mail_program(text: str) -> Agent | None:
 
 
 def _browser(text: str) -> Agent:
+    if _TEXT_BROWSER.search(text):
+        return Agent(Role.BROWSER, "browser", _system(text), "text")
     if not _BROWSER.search(text):
         return Agent(Role.OTHER, "no-browser")
     system = _system(text)

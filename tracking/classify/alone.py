@@ -35,9 +35,9 @@ _PLATFORMS = {
 }
 _FETCH = ("dest", "mode", "site", "user")
 _LATE = 900  # seconds since the hand-over; most scanners are done, and readers are usual
-# A doubt that one late reader in ten or fewer gives cause for counts in full, and nothing if all
+# A doubt that one late reader in seven or fewer gives cause for counts in full, and nothing if all
 # do. As long as little is known, one in fifty is taken to.
-_FULL = log(0.1)
+_FULL = log(0.15)
 _USUAL, _PRIOR = 0.02, 20.0
 # What says even more where hardly anybody gives cause for it.
 _SURELY = 0.01
@@ -106,22 +106,28 @@ class _Readers:
         """Count a program in one network."""
         family = _family(look)
         self._all[family] += 1
+        self._all[look.is_picture] += 1
         for doubt in look.doubts:
             self._doubted[family, doubt.reason] += 1
+            self._doubted[look.is_picture, doubt.reason] += 1
 
     def weigh(self, look: Look) -> tuple[Doubt, ...]:
         """Return the doubts of a look, weighed by how usual they are."""
-        family = _family(look)
-        count = self._all[family]
         weighed = []
         for doubt in look.doubts:
-            usual = (self._doubted[family, doubt.reason] + _PRIOR * _USUAL) / (count + _PRIOR)
-            points = doubt.points * min(log(usual) / _FULL, 1.0)
+            usual = self._share(look.is_picture, doubt.reason, _USUAL)
+            usual = self._share(_family(look), doubt.reason, usual)
+            points = doubt.points * min(log(usual) / _FULL, 1.0) ** 2
             if usual < _SURELY and doubt.reason in _SURE:
                 points = _SURE[doubt.reason]
             if points > 0.05:
                 weighed.append(Doubt(points, doubt.reason))
         return tuple(weighed)
+
+    def _share(self, group: Hashable, reason: str, expected: float) -> float:
+        """Return how many of a group give cause for a doubt; `expected` while little is known."""
+        doubted = self._doubted[group, reason] + _PRIOR * expected
+        return doubted / (self._all[group] + _PRIOR)
 
 
 def _family(look: Look) -> Hashable:

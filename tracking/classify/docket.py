@@ -87,6 +87,10 @@ class Docket:
             and not self.is_odd(index)
         )
 
+    def oddness(self, index: int) -> float:
+        """Return the points that the program and the network of hit `index` give cause for."""
+        return sum(doubt.points for doubt in self.looks[index].doubts)
+
     def is_odd(self, index: int) -> bool:
         """Return whether the program or the network of hit `index` gives cause for doubt."""
         return bool(self.looks[index].doubts)

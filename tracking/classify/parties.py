@@ -25,7 +25,7 @@ _POINTS = 0.5  # points for each nat above that
 # that waits. Of people 3, 6 and 15 in a hundred act in these spans, of the first kind 50, 30 and
 # 17; but an office may well read within the hour.
 _ENDS = (60.0, 300.0, 2_400.0)
-_SPANS = ((2.8, 0.3), (1.6, 0.3), (0.1, 1.0), (-3.2, -3.2))
+_SPANS = ((2.8, 0.3), (1.6, 0.3), (0.1, 0.5), (-3.2, -3.2))
 _UNKNOWN = (0.0, 0.0)
 # Seconds from a hand-over to the last hit that is known -> nats that coming so early loses: of
 # those who can have come by then, all people are early as well.
@@ -65,7 +65,7 @@ class _Click(NamedTuple):
     place: int  # among the hits
     at: float
     since: float | None
-    person: Hashable
+    person: tuple[int, int, int]
     arrival: float
     delayed: float
     opened: float
@@ -86,7 +86,7 @@ def doubt_parties(docket: Docket, has_opens: bool, links: Mapping[int, int]) -> 
         _doubt_arrival(scale, kind, clicks, touches)
         if has_opens:
             scale.put(clicks, sum(touch.guard for touch in touches), kind.most, "party:guard")
-        if kind not in (_NETWORK, _BLOCK):
+        if kind not in (_NETWORK, _BLOCK) and len(clicks) >= 2 * _LEAST:
             _doubt_thorough(scale, docket, kind, clicks, links)
         for run in _runs(touches):
             nats = _sweep(run) if len(run) > _LEAST else 0.0
@@ -126,15 +126,25 @@ def _gather(docket: Docket, has_opens: bool) -> Iterator[tuple[_Kind, list[_Clic
             continue
         click = _click(docket, index, has_opens, last)
         block = _block(hit.network)
-        networks[hit.network].append(click)
-        blocks[block].append(click)
+        if not docket.is_machine(index):  # people may sit beside a machine that is known
+            networks[hit.network].append(click)
+            blocks[block].append(click)
         programs[look.program].append(click)
         there[hit.network, look.program].append(click)
         near[block, look.program].append(click)
+    _leave_out(docket, blocks)
+    _leave_out(docket, near)
     for kind, groups in parties.items():
         for clicks in groups.values():
             if len(clicks) >= _LEAST:
                 yield kind, clicks
+
+
+def _leave_out(docket: Docket, blocks: defaultdict[Hashable, list[_Click]]) -> None:
+    """Leave out the blocks of which one network only is seen, which is a party itself."""
+    for key, clicks in list(blocks.items()):
+        if len({docket.hits[click.place].network for click in clicks}) < 2:
+            del blocks[key]
 
 
 def _block(network: str) -> str:
@@ -163,7 +173,7 @@ def _click(docket: Docket, index: int, has_opens: bool, last: float) -> _Click:
 
 def _touches(clicks: Sequence[_Click]) -> list[_Click]:
     """Return the first click on each mail."""
-    firsts: dict[Hashable, _Click] = {}
+    firsts: dict[tuple[int, int, int], _Click] = {}
     for click in clicks:
         firsts.setdefault(click.person, click)
     return list(firsts.values())
@@ -187,13 +197,11 @@ def _doubt_thorough(
     clicks: Sequence[_Click],
     links: Mapping[int, int],
 ) -> None:
-    followed: defaultdict[Hashable, set[int]] = defaultdict(set)
+    followed: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
     for click in clicks:
         followed[click.person].add(docket.hits[click.place].link)
     whole = {
-        click.person
-        for click in clicks
-        if len(followed[click.person]) >= max(links.get(docket.hits[click.place].campaign, 0), 2)
+        person for person, seen in followed.items() if len(seen) >= max(links.get(person[0], 0), 2)
     }
     nats = len(whole) * _WHOLE + (len(followed) - len(whole)) * _PART
     if nats > _RARE:

@@ -136,9 +136,13 @@ def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
         if len(party) > 1:
             _doubt_links(docket, visit(docket, party), links)
             _doubt_repeats(docket, visit(docket, party))
-    _doubt_costumes(docket, indices, times)
-    _note_doubles(docket, indices)
-    _doubt_programs(docket, indices, times)
+    programs = {docket.program(index) for index in indices}
+    if len(programs) > 2:
+        _doubt_costumes(docket, indices, times)
+    if len(programs) > 1:
+        _note_doubles(docket, indices)
+    if len(programs) > 1 or len({docket.own_network(index) for index in indices}) > 1:
+        _doubt_programs(docket, indices, times)
 
 
 def _parties(docket: Docket, indices: Sequence[int]) -> list[list[int]]:
@@ -236,14 +240,15 @@ def _note_doubles(docket: Docket, indices: Sequence[int]) -> None:
         if before is not None and hit.at - docket.hits[before].at <= _DOUBLE:
             other = docket.hits[before]
             if other.user_agent != hit.user_agent and not _is_same_place(docket, index, before):
-                docket.doubles.update((index, before))
+                # Of the two the odder one is the machine; which of equals is not known.
+                one, two = docket.oddness(index), docket.oddness(before)
+                if one != two:
+                    docket.doubles.add(index if one > two else before)
         last[hit.link] = index
 
 
 def _doubt_costumes(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
     """Doubt three programs or more that one network follows links of one mail with in a minute."""
-    if len(indices) < 3:
-        return
     networks: defaultdict[str, list[int]] = defaultdict(list)
     for place, index in enumerate(indices):
         networks[docket.own_network(index)].append(place)
