@@ -5,15 +5,23 @@ tracking_event_other, so that it never fails; making that month later moves it. 
 older than TRACKING_KEEP_EVENTS are dropped as a whole; what they added to sums stays.
 """
 
+import logging
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg.errors import LockNotAvailable
+
+from tracking import rollups
+
+logger = logging.getLogger(__name__)
 
 _MONTHLY = re.compile(r"tracking_event_\d{4}_\d{2}")
 AHEAD = 2  # months after the current one
 _LOCK = 0x6272_6F61  # an advisory lock: two ingesters start at the same time
+_PATIENCE = 3  # seconds that dropping waits for those who read events
 
 # Attached rather than created in place, because the rows that the month already has in
 # tracking_event_other must move first; it also locks the table less.
@@ -61,20 +69,36 @@ def make_ahead(today: datetime) -> list[str]:
 def drop_old(today: datetime, keep: int) -> list[str]:
     """Drop the partitions of months that are more than `keep` months before that of `today`.
 
-    Returns their names. A campaign that had events in them is marked, because its sums can no
-    longer be counted from events; that is committed before anything is dropped.
+    Returns their names; none when somebody reads events for long, which is a reason to try again
+    later. A campaign that had events in them is marked, because its sums can no longer be counted
+    from events.
     """
     horizon = _month(today.year, today.month - keep)
     last = f"tracking_event_{_month(today.year, today.month - keep - 1):%Y_%m}"
-    with connection.cursor() as cursor:
-        tables = [table.name for table in connection.introspection.get_table_list(cursor)]
-        old = sorted(name for name in tables if _MONTHLY.fullmatch(name) and name <= last)
-        for name in [*old, "tracking_event_other"]:
-            cursor.execute(_MARK.format(name=name, end=horizon))
-        cursor.execute("DELETE FROM tracking_event_other WHERE occurred_at < %s", [horizon])
-        for name in old:
-            # Another ingester may do the same. This waits for hits that are being stored.
-            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Who waits here holds up all hits that come.
+            cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+            # A hit that is stored after the marks were made would be dropped without one.
+            rollups.lock_out_ingest()
+            return _drop(cursor, horizon, last)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        logger.info("events before %s can't be dropped while they are read", horizon)
+        return []
+
+
+def _drop(cursor: CursorWrapper, horizon: datetime, last: str) -> list[str]:
+    tables = [table.name for table in connection.introspection.get_table_list(cursor)]
+    old = sorted(name for name in tables if _MONTHLY.fullmatch(name) and name <= last)
+    for name in [*old, "tracking_event_other"]:
+        cursor.execute(_MARK.format(name=name, end=horizon))
+    cursor.execute("DELETE FROM tracking_event_other WHERE occurred_at < %s", [horizon])
+    for name in old:
+        cursor.execute(f"DROP TABLE {name}")
+    # The transaction may be a part of a longer one.
+    cursor.execute("SET LOCAL lock_timeout = DEFAULT")
     return old
 
 

@@ -1,9 +1,10 @@
 """Events find the partition of their month, and never fail for the lack of one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tests.factories import make_subscriber
 from tests.tracking import makers
@@ -96,6 +97,28 @@ class TestRetention:
         partitions.drop_old(self.TODAY, keep=2)
 
         assert partitions.drop_old(self.TODAY, keep=2) == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_while_somebody_reads_them_they_stay(self, stored, monkeypatch):
+        """What waits for a reader would hold up all hits that come."""
+        monkeypatch.setattr(partitions, "_PATIENCE", 1)
+        partitions.make_ahead(self.OLD)
+        store(self.OLD)
+
+        def drop():
+            try:
+                return partitions.drop_old(self.TODAY, keep=2)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor() as threads, transaction.atomic():
+            assert Event.objects.count() == 1
+            assert threads.submit(drop).result() == []
+
+        assert CampaignTotal.objects.get().kept_from is None
+        # A month later, so that no partition of this test is left to others.
+        assert partitions.drop_old(self.TODAY + timedelta(days=31), keep=2) != []
+        assert not Event.objects.exists()
 
     def test_the_months_to_keep_may_reach_into_last_year(self):
         store(datetime(2030, 9, 30, tzinfo=UTC), datetime(2030, 10, 1, tzinfo=UTC))

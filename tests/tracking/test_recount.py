@@ -210,9 +210,10 @@ def test_an_erasure_while_sums_are_counted_leaves_no_name(stored):
 
     def somebody_waits():
         with connection.cursor() as cursor:
+            # Not pg_stat_activity, which shows a transaction the same all the time.
             cursor.execute(
-                "SELECT FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+                " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
             )
             return cursor.rowcount > 0
 
