@@ -193,7 +193,9 @@ FORWARDS: Final = Table(
     ),
     "FROM tracking_forward row LEFT JOIN tracking_forwardtotal total ON total.forward_id = row.id"
     + _PERSON.format(join="LEFT")
-    + _OF_CAMPAIGN,
+    + _OF_CAMPAIGN
+    # Beside the name of who asked, it would say that somebody near them wants no mail.
+    + " AND row.state <> 'skipped'",
 )
 
 TABLES: Final = {

@@ -157,6 +157,13 @@ def test_without_the_right_nobody_is_named():
     assert not csv_rows("forwards", Wanted())[0].keys() & {"subscriber_id", "email", "name"}
 
 
+def test_a_copy_that_was_not_sent_is_not_told():
+    sent = Forward.objects.create(campaign_id=7, subscriber_id=0, kind=1, state="sent")
+    Forward.objects.create(campaign_id=7, subscriber_id=0, kind=1, state="skipped")
+
+    assert [row["forward_id"] for row in csv_rows("forwards")] == [str(sent.pk)]
+
+
 @pytest.mark.parametrize("table", ["readers", "reader_links"])
 def test_tables_about_people_need_the_right(table):
     with pytest.raises(NotPossible, match="about people"):
