@@ -72,7 +72,7 @@ def run(name: str, around: Around, *, people: int, bound: float) -> Result:
     """Run one trial and show what came of it. `people` is 0 for the usual number."""
     if name in _BY_NAME:
         return _break(around, _BY_NAME[name], people)
-    size = people or (30_000 if around.is_one_of_many or name == "hosts" else 100_000)
+    size = people or _usual(name, around)
     with table.progress(around.console, name, size) as progress:
         begin: dict[str, Callable[[], Result]] = {
             "leaving": lambda: leaving.run(
@@ -86,6 +86,12 @@ def run(name: str, around: Around, *, people: int, bound: float) -> Result:
         result = begin[name]()
     table.show(around.console, name, size, result)
     return result
+
+
+def _usual(name: str, around: Around) -> int:
+    if name == "pause":
+        return 250_000  # it goes at full speed for some 20 seconds, and has to have some left then
+    return 30_000 if around.is_one_of_many or name == "hosts" else 100_000
 
 
 def _break(around: Around, variant: Variant, people: int) -> Result:
