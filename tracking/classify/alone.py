@@ -70,6 +70,7 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     chromium = _CHROMIUM[0] + (latest - _CHROMIUM[1]) / _CHROMIUM_EACH
     looks: dict[Any, Look] = {}
     counted: set[tuple[int, str, str]] = set()
+    programs: dict[Hashable, int] = {}  # numbers are quicker to compare
     readers = _Readers()
     keys = []
     for hit in hits:
@@ -77,7 +78,9 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
         key = (hit.kind, hit.user_agent, hit.network, id(hit.marks))
         look = looks.get(key)
         if look is None:
-            look = looks[key] = _look(hit, networks.find(hit.network), chromium)
+            look = _look(hit, networks.find(hit.network), chromium)
+            number = programs.setdefault(look.program, len(programs))
+            look = looks[key] = look._replace(program=number)
         keys.append(key)
         since = hit.since_sent
         if look.settled is None and (since is None or since > _LATE) and key[:3] not in counted:

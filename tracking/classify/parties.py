@@ -119,13 +119,14 @@ def _gather(docket: Docket, has_opens: bool) -> Iterator[tuple[_Kind, list[_Clic
     }
     networks, blocks, programs, there, near = parties.values()
     last = docket.hits[-1].at if docket.hits else 0.0
+    parts: dict[str, str] = {}
     for index, (hit, look) in enumerate(zip(docket.hits, docket.looks, strict=True)):
         if look.is_picture or not hit.network or not (hit.subscriber or hit.forward):
             continue
         if look.network and look.network.scope in ("relay", "proxy"):
             continue
         click = _click(docket, index, has_opens, last)
-        block = _block(hit.network)
+        block = parts.get(hit.network) or parts.setdefault(hit.network, _block(hit.network))
         if not docket.is_machine(index):  # people may sit beside a machine that is known
             networks[hit.network].append(click)
             blocks[block].append(click)
@@ -143,7 +144,8 @@ def _gather(docket: Docket, has_opens: bool) -> Iterator[tuple[_Kind, list[_Clic
 def _leave_out(docket: Docket, blocks: defaultdict[Hashable, list[_Click]]) -> None:
     """Leave out the blocks of which one network only is seen, which is a party itself."""
     for key, clicks in list(blocks.items()):
-        if len({docket.hits[click.place].network for click in clicks}) < 2:
+        network = docket.hits[clicks[0].place].network
+        if all(docket.hits[click.place].network == network for click in clicks):
             del blocks[key]
 
 
