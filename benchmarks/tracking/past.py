@@ -14,11 +14,12 @@ from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
+from benchmarks.tracking import audience
 from benchmarks.tracking.agents import AGENTS
 from newsletter import composing, list_readings, mailboxes, summing
 from newsletter.models import Campaign
 from subscribers import growth
-from subscribers.models import MailingList, Organisation, Subscriber
+from subscribers.models import MailingList, Subscriber
 from tracking import countries, partitions, programs, rebuilding
 from tracking.models import CampaignTotal, Link
 
@@ -53,7 +54,9 @@ def make(events: int) -> Iterator[Step]:
     """
     people = events // EVENTS_EACH
     yield Step(f"{people:,} people", 0.0)
-    _make_people(people)
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTINGS)
+    audience.make(people)
     main = round(events * SHARE)
     rest = (events - main) // EARLIER
     done = 0.05
@@ -73,15 +76,20 @@ def make(events: int) -> Iterator[Step]:
     yield Step("its outcomes", 0.93)
     _record_outcomes(sent)
     yield Step("what is summed up now and then", 0.94)
-    summing.sum_due(now())
-    mailboxes.count_due(now())
-    growth.fold()
-    list_readings.count_due(now())
+    _sum_up()
     yield Step("readers in no order", 0.97)
     with connection.cursor() as cursor:
         for table in ("tracking_reader", "tracking_readerlink"):
             cursor.execute(_SHUFFLE.format(table=table))
     Campaign.objects.create(subject=NEXT, from_email=SENDER)
+
+
+def _sum_up() -> None:
+    """Do what the product's tasks do every few minutes."""
+    summing.sum_due(now())
+    mailboxes.count_due(now())
+    growth.fold()
+    list_readings.count_due(now())
 
 
 def is_made() -> bool:
@@ -94,65 +102,12 @@ def campaign() -> Campaign:
     return Campaign.objects.filter(status=Campaign.Status.FINISHED).latest("id")
 
 
-# --- people -----------------------------------------------------------------------------------
-
-_PEOPLE = """
-WITH words AS (
-    SELECT %(given)s::text[] AS given, %(family)s::text[] AS family,
-           %(providers)s::text[] AS providers
-), people AS (
-    INSERT INTO subscribers_subscriber (
-        email, email_key, email_hash, name, attributes, language, timezone, tracking, created_at
-    )
-    SELECT address, address, decode(md5(n::text), 'hex'), given || ' ' || family, '{}', 'en-GB', '',
-           CASE WHEN n %% 50 = 0 THEN 'aggregate' ELSE 'individual' END,
-           now() - interval '300 days' - interval '600 days' * (1 - n / %(people)s::float8)
-    FROM (
-        SELECT n, given[1 + n %% 11] AS given, family[1 + n / 11 %% 10] AS family,
-               providers[1 + n %% 12] AS provider
-        FROM generate_series(1, %(people)s) n, words
-    ) named
-    CROSS JOIN LATERAL (
-        SELECT lower(given || '.' || family || n) || '@' || provider AS address
-    ) whole
-    ORDER BY n
-    RETURNING id, created_at
-), subscribed AS (
-    INSERT INTO subscribers_subscription
-        (subscriber_id, mailing_list_id, status, created_at, changed_at)
-    SELECT id, %(list)s, 'active', created_at, created_at FROM people
-)
-INSERT INTO subscribers_consentrecord (
-    subscriber_id, mailing_list_id, action, method, wording, evidence, user_agent, campaign_id,
-    recorded_at
-)
-SELECT id, %(list)s, 'subscribed', 'import', 'I would like to receive it.', '{}', '', 0, created_at
-FROM people
+_SETTINGS = """
+SET jit = off;
+SET work_mem = '256MB';
+SET maintenance_work_mem = '256MB';
+SELECT setseed(0.4)  -- the same past each time
 """
-_GIVEN = ["Ada", "Chidi", "Dana", "Farah", "Goran", "Hana", "Jonas", "Kofi", "Lea", "Mei", "Noor"]
-_FAMILY = (
-    ["Adeyemi", "Berg", "Costa", "Fischer", "Garcia", "Hansen", "Ito", "Khan", "Lind", "Moreau"]
-)  # fmt: skip
-_PROVIDERS = [
-    *["gmail.com"] * 5, *["outlook.com", "hotmail.com", "yahoo.com", "icloud.com"],
-    *["gmx.de", "orange.fr", "example.org"],
-]  # fmt: skip
-
-
-def _make_people(count: int) -> None:
-    organisation = Organisation.current()
-    organisation.name, organisation.postal_address = "Harbour House", "1 Quay Street\nExampleton"
-    organisation.save()
-    mailing_list = MailingList.objects.create(slug="harbour-weekly", name="Harbour Weekly")
-    names = {"given": _GIVEN, "family": _FAMILY, "providers": _PROVIDERS}
-    with connection.cursor() as cursor:
-        cursor.execute("SET jit = off")
-        cursor.execute("SET work_mem = '256MB'")
-        cursor.execute("SET maintenance_work_mem = '256MB'")
-        cursor.execute("SELECT setseed(0.4)")  # the same past each time
-        cursor.execute(_PEOPLE, {"people": count, "list": mailing_list.pk, **names})
-        cursor.execute("ANALYZE subscribers_subscriber, subscribers_subscription")
-
 
 # --- campaigns --------------------------------------------------------------------------------
 
