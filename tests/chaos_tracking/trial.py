@@ -22,8 +22,8 @@ from tests.chaos_tracking.trouble import Size
 from tests.chaos_tracking.wrecker import Wrecker
 from tests.tracking import exact
 from tracking import judging
-from tracking.portions import Span
 from tracking.models import Event
+from tracking.portions import Span
 
 ERASED = 20  # people, at the end
 SETTLES_WITHIN = 120.0  # seconds after the last hit until all is stored
