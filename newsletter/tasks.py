@@ -7,6 +7,7 @@ costs no more than the time to the next tick.
 from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
+from django.db import close_old_connections
 from django.utils.timezone import now
 
 from newsletter import (
@@ -19,6 +20,7 @@ from newsletter import (
     outcomes,
     summaries,
     summing,
+    wake,
 )
 from newsletter.sending import batches, providers, run, shutdown, slots
 from subscribers import confirmation, departures, growth, importing
@@ -52,8 +54,10 @@ def send() -> None:
         if not is_ours or is_stopping():
             return
         if campaigns.work() > 1:
-            send.apply_async(expires=settings.TICK)
+            wake.workers()  # a broker that is away or silent now holds up no mail
         result = run.send(seconds=seconds, is_stopping=is_stopping)
+    # Django's connection was idle for a whole run, over which the server may have restarted.
+    close_old_connections()
     campaigns.finish_complete()
     if result.has_more:
         send.delay()

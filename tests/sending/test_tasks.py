@@ -1,7 +1,9 @@
 """The tasks that Celery runs, called as it calls them."""
 
 import multiprocessing
+import socket
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -9,10 +11,10 @@ from celery.fixups.django import DjangoWorkerFixup
 from django.db import connection
 from django.utils import timezone
 
-from newsletter import celery, tasks
+from newsletter import celery, tasks, wake
 from newsletter.models import Batch, Campaign, Handover
-from newsletter.sending import shutdown, slots
-from tests.sending.conftest import numbers
+from newsletter.sending import run, shutdown, slots
+from tests.sending.conftest import aside, numbers
 
 
 @pytest.fixture
@@ -49,21 +51,22 @@ def test_workers_that_send_leave_a_tick_to_those_that_do_not(started, queued, se
     settings.SEND_BATCH_SIZE = 1
     started(9)
     lease = timezone.now() + timedelta(minutes=1)
-    for run, batch in zip((7, 7, 8), Batch.objects.order_by("id"), strict=False):
-        Batch.objects.filter(pk=batch.pk).update(state="claimed", run=run, lease_until=lease)
+    for number, batch in zip((7, 7, 8), Batch.objects.order_by("id"), strict=False):
+        Batch.objects.filter(pk=batch.pk).update(state="claimed", run=number, lease_until=lease)
 
     tasks.wake_campaigns()
 
     assert len(queued) == 2 + tasks.WAKE_UPS
 
 
-def test_a_worker_that_begins_wakes_the_next(sink, started, queued, settings):
+def test_a_worker_that_begins_wakes_the_next(sink, started, settings, monkeypatch):
     settings.SEND_BATCH_SIZE = 1
-    campaign = started(3)
+    campaign, woken = started(3), []
+    monkeypatch.setattr(wake, "workers", lambda: woken.append(True))
 
     tasks.send()
 
-    assert queued == [{"expires": settings.TICK}]
+    assert woken == [True]
     assert numbers(campaign) == {"sent": 3}
 
 
@@ -146,6 +149,45 @@ def test_a_worker_keeps_its_connection_from_task_to_task(transactional_db):
 
     assert connection.connection is kept
     assert not kept.closed
+
+
+def test_a_broker_that_falls_silent_keeps_no_worker_from_sending(
+    sink, started, settings, monkeypatch
+):
+    settings.SEND_BATCH_SIZE = 1
+    campaign = started(2)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        monkeypatch.setitem(celery.app.conf, "broker_write_url", url)
+
+        tasks.send()
+
+    assert numbers(campaign) == {"sent": 2}
+
+
+def test_a_run_over_which_the_database_restarted_ends_in_order(sink, started, queued, monkeypatch):
+    campaign = started(2)
+    send = run.send
+
+    def and_break(**options):
+        result = send(**options)
+        of_the_task = connection.connection.info.backend_pid
+        aside(partial(_terminate, of_the_task))
+        return result
+
+    monkeypatch.setattr(run, "send", and_break)
+
+    tasks.send()
+
+    campaign.refresh_from_db()
+    assert campaign.status == Campaign.Status.FINISHED
+
+
+def _terminate(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 1000)", [pid])
 
 
 def test_tidying_leaves_the_journal_of_what_is_being_sent(started, settings):
