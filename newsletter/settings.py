@@ -156,6 +156,15 @@ TEMPLATES = [
 
 # --- PostgreSQL -----------------------------------------------------------------------
 
+# A host that is gone says nothing, and connections are kept: noticed within about half a minute.
+KEEPALIVE = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",  # milliseconds
+    "connect_timeout": "10",
+}
+
 
 def _database(url: str) -> dict[str, Any]:
     """Turn postgres://user:password@host:port/name?option=value into Django's form."""
@@ -172,7 +181,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or options.pop("port", "")),
         "CONN_MAX_AGE": 60,  # seconds
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        "OPTIONS": {**KEEPALIVE, **options},
     }
 
 

@@ -21,14 +21,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
 
-# A host that is gone says nothing: noticed within about half a minute.
-KEEPALIVE = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # milliseconds
-    "connect_timeout": 10,
-}
 HURRY = 5.0  # seconds that it may be away when the process is to stop
 PATIENCE = 120  # seconds that the server may be away before a worker gives up
 LOOK_EVERY = 0.2  # seconds
@@ -105,7 +97,7 @@ async def connect() -> Connection:
     # What is run over and over is a Statement. psycopg itself prepares nothing: where it does, it
     # makes the server forget all that is prepared, ours too, whenever a transaction is undone.
     return await psycopg.AsyncConnection.connect(
-        **{**KEEPALIVE, **parameters}, autocommit=True, prepare_threshold=None
+        **parameters, autocommit=True, prepare_threshold=None
     )
 
 

@@ -190,6 +190,14 @@ def _terminate(pid: int) -> None:
         cursor.execute("SELECT pg_terminate_backend(%s, 1000)", [pid])
 
 
+def test_a_connection_that_is_kept_notices_a_host_that_is_gone(transactional_db):
+    connection.ensure_connection()
+
+    parameters = connection.connection.info.get_parameters()
+    assert parameters["keepalives_idle"] == "10"
+    assert parameters["tcp_user_timeout"] == "20000"
+
+
 def test_tidying_leaves_the_journal_of_what_is_being_sent(started, settings):
     settings.SEND_BATCH_SIZE = 1
     started(2)
