@@ -44,9 +44,9 @@ def end(held: Claim, *sent: int) -> None:
 
 @pytest.fixture
 def late_claim(monkeypatch) -> Callable[[Campaign], "Future[Claim | None]"]:
-    """Begin a claim that has taken its snapshot, and looks for a batch two seconds later."""
+    """Begin a claim that has taken its snapshot, and looks for a batch some seconds later."""
     text = batches._TAKE_WAITING._text
-    pause = "FROM (SELECT pg_sleep(2) OFFSET 0) pause, newsletter_batch b\n"
+    pause = "FROM (SELECT pg_sleep(5) OFFSET 0) pause, newsletter_batch b\n"
     late = text.replace("FROM newsletter_batch b\n", pause)
     assert late != text
     threads = ThreadPoolExecutor(1)
@@ -64,7 +64,10 @@ def late_claim(monkeypatch) -> Callable[[Campaign], "Future[Claim | None]"]:
 
 def _sleeps() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        )
         return bool(cursor.fetchone()[0])
 
 
