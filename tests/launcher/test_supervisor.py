@@ -24,11 +24,11 @@ def stage() -> Iterator[Callable[..., Launched]]:
 
 
 def test_ready_is_said_when_all_are(stage):
-    launched = stage("plain", "family")
+    launched = stage("plain", "late")
 
     launched.wait_for("ALL READY")
 
-    assert launched.output.index("up") < launched.output.index("ALL READY")
+    assert launched.output.index("begun") < launched.output.index("ALL READY")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
