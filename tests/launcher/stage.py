@@ -25,8 +25,7 @@ PROGRAMS = {
     " sys.exit())); time.sleep(600)",
     "chatty": f"import time; {SAY_READY}\nwhile True: print('tick', flush=True); time.sleep(0.1)",
     # What it prints first has long been passed on when it says that it is ready.
-    "late": f"import time; print('begun', flush=True); time.sleep(1.5); {SAY_READY}"
-    "time.sleep(600)",
+    "late": f"import time; print('begun', flush=True); time.sleep(1.5); {SAY_READY}time.sleep(600)",
     "waits": "import time; time.sleep(600)",  # never says that it is ready
 }
 
