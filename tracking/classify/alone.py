@@ -7,7 +7,7 @@ seldom a person would give cause for it. Points: 3 settle it, 1 is worth a secon
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from math import log
+from math import inf, log
 from typing import Any, NamedTuple
 
 from tracking.classify import agents
@@ -51,47 +51,107 @@ class Doubt(NamedTuple):
     reason: str
 
 
-class Look(NamedTuple):
-    """What one hit says by itself."""
+_NO_DOUBT = Doubt(0.0, "")
+# What a hit is taken for that nothing speaks against, by the role of its program.
+_PLAIN = {
+    "browser": Judgement(V.HUMAN, "agent:browser"),
+    "mail-program": Judgement(V.HUMAN, "agent:mail-program"),
+}
+_OTHER = Judgement(V.HUMAN, "agent:other")
+_UNKNOWN = Judgement(V.LIKELY_HUMAN, "headers:unknown")
 
-    settled: Judgement | None
-    doubts: tuple[Doubt, ...]
+
+class Look(NamedTuple):
+    """What one hit says by itself. Hits that say the same share one."""
+
+    agent: Agent
+    is_picture: bool  # loads a picture; else it follows a link
+    # What tells a program from others, as a number: its name, and which headers it sends. Whoever
+    # borrows a browser's name seldom borrows its headers as well.
+    program: int
+    relay: str | None  # the relay whose addresses all are one network
+    is_shared: bool  # strangers share the address: a relay's or a proxy's
+    is_settled: bool  # leaves no doubt
+    judgement: Judgement  # if nothing else speaks against it
+    points: float  # that speak against it; infinitely many where a rule has settled it
+    oddness: float  # the points that program and network give cause for
+    strongest: float  # the points of the strongest doubt; 0.0: none
+    reason: str  # of the strongest doubt; "": none
+
+
+class _Glance(NamedTuple):
+    """What one hit says by itself, before it is known how usual that is."""
+
     agent: Agent
     network: Network | None
-    is_picture: bool  # loads a picture; else it follows a link
-    # What tells a program from others: its name, and which headers it sends. Whoever borrows a
-    # browser's name seldom borrows its headers as well.
+    is_picture: bool
     program: Hashable
+    settled: Judgement | None
+    plain: Judgement  # if nothing speaks against it
+    doubts: Sequence[Doubt]
 
 
 def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     """Look at each hit by itself. Hits that say the same are looked at once."""
     latest = max((hit.at for hit in hits), default=0.0)
     chromium = _CHROMIUM[0] + (latest - _CHROMIUM[1]) / _CHROMIUM_EACH
-    looks: dict[Any, Look] = {}
+    glances: list[_Glance] = []
+    readers: list[int] = []  # for each glance, late programs in a network that gave it
+    numbers: dict[Hashable, int] = {}
     counted: set[tuple[int, str, str]] = set()
-    programs: dict[Hashable, int] = {}  # numbers are quicker to compare
-    readers = _Readers()
-    keys = []
+    order: list[int] = []
     for hit in hits:
+        _, _, kind, _, _, _, _, since, address, user_agent, marks = hit
+        network = networks.find(address)
         # Programs send the same headers each time, and their marks are one object.
-        key = (hit.kind, hit.user_agent, hit.network, id(hit.marks))
-        look = looks.get(key)
-        if look is None:
-            look = _look(hit, networks.find(hit.network), chromium)
-            number = programs.setdefault(look.program, len(programs))
-            look = looks[key] = look._replace(program=number)
-        keys.append(key)
-        since = hit.since_sent
-        if look.settled is None and (since is None or since > _LATE) and key[:3] not in counted:
-            counted.add(key[:3])
-            readers.add(look)
-    if not any(look.doubts for look in looks.values()):
-        return [looks[key] for key in keys]
-    for key, look in looks.items():
-        if look.doubts:
-            looks[key] = look._replace(doubts=readers.weigh(look))
-    return [looks[key] for key in keys]
+        key = (user_agent, kind, id(marks), network, not address)
+        number = numbers.get(key)
+        if number is None:
+            number = numbers[key] = len(glances)
+            glances.append(_glance(hit, network, chromium))
+            readers.append(0)
+        order.append(number)
+        if since is None or since > _LATE:
+            reader = (kind, user_agent, address)
+            if reader not in counted and glances[number].settled is None:
+                counted.add(reader)
+                readers[number] += 1
+    looks = _looks(glances, readers)
+    return [looks[number] for number in order]
+
+
+def _looks(glances: Sequence[_Glance], readers: Sequence[int]) -> list[Look]:
+    usual = _Readers()
+    if any(glance.doubts for glance in glances):
+        for glance, count in zip(glances, readers, strict=True):
+            usual.add(glance, count)
+    programs: dict[Hashable, int] = {}  # numbers are quicker to compare
+    return [
+        _look(glance, usual.weigh(glance), programs.setdefault(glance.program, len(programs)))
+        for glance in glances
+    ]
+
+
+def _look(glance: _Glance, doubts: Sequence[Doubt], program: int) -> Look:
+    settled, network = glance.settled, glance.network
+    oddness = sum(doubt.points for doubt in doubts)
+    strongest = max(doubts, default=_NO_DOUBT)
+    points = oddness
+    if settled:
+        points = inf if settled.verdict == V.SCANNER else -inf
+    return Look(
+        glance.agent,
+        glance.is_picture,
+        program,
+        network.label if network and network.scope == "relay" else None,
+        network is not None and network.scope in ("relay", "proxy"),
+        settled is not None,
+        settled or glance.plain,
+        points,
+        oddness,
+        strongest.points,
+        strongest.reason,
+    )
 
 
 class _Readers:
@@ -105,27 +165,29 @@ class _Readers:
         self._all: Counter[Hashable] = Counter()
         self._doubted: Counter[Hashable] = Counter()
 
-    def add(self, look: Look) -> None:
-        """Count a program in one network."""
-        family = _family(look)
-        self._all[family] += 1
-        self._all[look.is_picture] += 1
-        for doubt in look.doubts:
-            self._doubted[family, doubt.reason] += 1
-            self._doubted[look.is_picture, doubt.reason] += 1
+    def add(self, glance: _Glance, count: int) -> None:
+        """Count so many programs in a network."""
+        if not count:
+            return
+        family = _family(glance)
+        self._all[family] += count
+        self._all[glance.is_picture] += count
+        for doubt in glance.doubts:
+            self._doubted[family, doubt.reason] += count
+            self._doubted[glance.is_picture, doubt.reason] += count
 
-    def weigh(self, look: Look) -> tuple[Doubt, ...]:
-        """Return the doubts of a look, weighed by how usual they are."""
+    def weigh(self, glance: _Glance) -> list[Doubt]:
+        """Return the doubts of a glance, weighed by how usual they are."""
         weighed = []
-        for doubt in look.doubts:
-            usual = self._share(look.is_picture, doubt.reason, _USUAL)
-            usual = self._share(_family(look), doubt.reason, usual)
+        for doubt in glance.doubts:
+            usual = self._share(glance.is_picture, doubt.reason, _USUAL)
+            usual = self._share(_family(glance), doubt.reason, usual)
             points = doubt.points * min(log(usual) / _FULL, 1.0) ** 2
             if usual < _SURELY and doubt.reason in _SURE:
                 points = _SURE[doubt.reason]
             if points > 0.05:
                 weighed.append(Doubt(points, doubt.reason))
-        return tuple(weighed)
+        return weighed
 
     def _share(self, group: Hashable, reason: str, expected: float) -> float:
         """Return how many of a group give cause for a doubt; `expected` while little is known."""
@@ -133,18 +195,19 @@ class _Readers:
         return doubted / (self._all[group] + _PRIOR)
 
 
-def _family(look: Look) -> Hashable:
-    agent = look.agent
-    return look.is_picture, agent.role, agent.engine, agent.is_mobile
+def _family(glance: _Glance) -> Hashable:
+    agent = glance.agent
+    return glance.is_picture, int(agent.role), agent.engine, agent.is_mobile
 
 
-def _look(hit: Evidence, network: Network | None, chromium: float) -> Look:
+def _glance(hit: Evidence, network: Network | None, chromium: float) -> _Glance:
     agent = agents.read(hit.user_agent)
     settled = _settle(hit, agent, network)
-    doubts = () if settled else tuple(_doubts(hit, agent, network, chromium))
+    doubts = () if settled else _doubts(hit, agent, network, chromium)
     marks = hit.marks
     program = (hit.user_agent, "language" in marks, "mode" in marks, "brands" in marks)
-    return Look(settled, doubts, agent, network, is_loading(hit.kind), program)
+    plain = _UNKNOWN if "unknown" in marks else _PLAIN.get(agent.name, _OTHER)
+    return _Glance(agent, network, is_loading(hit.kind), program, settled, plain, doubts)
 
 
 def is_loading(kind: int) -> bool:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from tracking.classify.docket import Docket
+from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import around
 from tracking.classify.verdicts import CANARY
 
@@ -14,13 +14,15 @@ def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
     A hit on the hidden link weighs more, since no person sees it. A person's own click from
     elsewhere, or a while later, is left alone.
     """
-    hits = docket.hits
-    machines = [index for index in mail if docket.is_machine(index)]
-    times = [hits[index].at for index in machines]
-    for index in mail if machines else ():
-        if docket.looks[index].settled or docket.is_machine(index):
+    points_of, at = docket.points, docket.at
+    machines = [index for index in mail if points_of[index] >= SETTLES]
+    if not machines or len(machines) == len(mail):
+        return
+    times = [at[index] for index in machines]
+    for index in mail:
+        if docket.is_settled[index] or points_of[index] >= SETTLES:
             continue
-        start, end = around(times, hits[index].at)
+        start, end = around(times, at[index])
         near = (_kinship(docket, index, machine) for machine in machines[start:end])
         points, reason = max(near, default=(0.0, ""))
         known = docket.company.get(index, 0.0)
@@ -28,23 +30,23 @@ def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
             docket.company[index] = points
             docket.doubt(index, points - known, reason)
         if docket.is_machine(index):  # what comes after it is judged by it as well
-            place = bisect_right(times, hits[index].at)
-            times.insert(place, hits[index].at)
+            place = bisect_right(times, at[index])
+            times.insert(place, at[index])
             machines.insert(place, index)
 
 
 def _kinship(docket: Docket, index: int, machine: int) -> tuple[float, str]:
     """Return the points for a hit that is so near to a machine's."""
-    hit, other = docket.hits[index], docket.hits[machine]
-    apart = abs(hit.at - other.at)
-    is_canary = other.kind == CANARY
+    apart = abs(docket.at[index] - docket.at[machine])
+    is_canary = docket.kinds[machine] == CANARY
     reason = "company:canary" if is_canary else "company:machine"
-    same_network = hit.network == other.network != ""
-    same_program = docket.program(index) == docket.program(machine)
+    same_network = docket.networks[index] == docket.networks[machine] != ""
+    same_program = docket.programs[index] == docket.programs[machine]
     if same_network and same_program:
         # Who is hardly known for a machine says little about others.
         return (4.0 if is_canary else 3.0 if docket.is_surely_machine(machine) else 0.75), reason
-    if same_program and hit.link == other.link and apart <= 3:  # it asked before it fetched
+    same_link = docket.links[index] == docket.links[machine]
+    if same_program and same_link and apart <= 3:  # it asked before it fetched
         return 3.0, reason
     if same_network and not same_program and docket.is_late(index) and not docket.is_odd(index):
         # A program on the reader's own computer, and then the reader.

@@ -6,18 +6,19 @@ while a gateway works on each mail as it comes in.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from tracking.classify.docket import Docket
+from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import fullest
 
 _SPAN = 60.0  # seconds
+_SECONDS = 5.0
 _FEW = 4  # people whose unopened mail one network clicks in that time by chance
 _SEVERAL = 6  # people of whom all but one would have to be early by chance
 
 
-# The clicks of a program in one network, in the order of time; none of a relay's or a proxy's.
-Crowds = Mapping[Hashable, Sequence[int]]
+# By network and program: its clicks there, in the order of time; none of a relay's or a proxy's.
+Crowds = Mapping[tuple[str, int], Sequence[int]]
 
 
 def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
@@ -28,13 +29,15 @@ def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
     for clicks in crowds.values():
         if len(clicks) < _FEW:
             continue
-        times = [docket.hits[index].at for index in clicks]
-        people = [_person(docket, index) for index in clicks]
+        times = [docket.at[index] for index in clicks]
+        if not _is_busy(times):
+            continue
+        people = [docket.mail[index] for index in clicks]
         strangers = [
             person if index in docket.unopened else None
             for index, person in zip(clicks, people, strict=True)
         ]
-        in_five, in_minute = fullest(times, people, 5.0), fullest(times, people, _SPAN)
+        in_five, in_minute = fullest(times, people, _SECONDS), fullest(times, people, _SPAN)
         unopened = fullest(times, strangers, _SPAN)
         for place, index in enumerate(clicks):
             # The opened ones count as one stranger.
@@ -52,10 +55,12 @@ def doubt_early_birds(docket: Docket, crowds: Crowds) -> None:
     Of people one in ten comes within minutes, and then for themselves alone.
     """
     for clicks in crowds.values():
+        if len(clicks) < _SEVERAL:
+            continue
         early = [index for index in clicks if docket.is_soon(index)]
         if len(early) < max(_SEVERAL, 0.9 * len(clicks)):
             continue
-        people = len({_person(docket, index) for index in early})
+        people = len({docket.mail[index] for index in early})
         if people >= _SEVERAL:
             for index in early:
                 docket.doubt(index, 3.0 if people >= 2 * _SEVERAL else 2.0, "crowd:early")
@@ -70,9 +75,11 @@ def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
     for clicks in crowds.values():
         if len(clicks) < 2:
             continue
-        people = {_person(docket, index) for index in clicks}
-        machines = {_person(docket, i) for i in clicks if docket.is_machine(i)}
-        if len(machines) < 2 or len(machines) < 0.5 * len(people):
+        machines = {docket.mail[i] for i in clicks if docket.points[i] >= SETTLES}
+        if len(machines) < 2:
+            continue
+        people = {docket.mail[index] for index in clicks}
+        if len(machines) < 0.5 * len(people):
             continue
         is_known = len(machines) >= 5 and len(machines) >= 0.8 * len(people)
         for index in clicks:
@@ -81,18 +88,20 @@ def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
                 docket.doubt(index, points, "crowd:known-machine")
 
 
-def _person(docket: Docket, index: int) -> tuple[int, int, int]:
-    hit = docket.hits[index]
-    return hit.campaign, hit.subscriber, hit.forward
+def _is_busy(times: Sequence[float]) -> bool:
+    """Return whether so many clicks come in a minute, or in seconds, that it is worth a look."""
+    return any(b - a <= _SPAN for a, b in zip(times, times[_FEW:], strict=False)) or any(
+        b - a <= _SECONDS for a, b in zip(times, times[_FEW - 1 :], strict=False)
+    )
 
 
 def gather(docket: Docket) -> Crowds:
     """Return what each program in one network did in people's mail."""
-    crowds: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for index, (hit, look) in enumerate(zip(docket.hits, docket.looks, strict=True)):
-        if look.is_picture or not hit.network or not (hit.subscriber or hit.forward):
-            continue
-        if look.network and look.network.scope in ("relay", "proxy"):
-            continue
-        crowds[hit.network, look.program].append(index)
+    crowds: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    columns = (docket.is_picture, docket.is_shared, docket.is_named, docket.networks)
+    for index, (is_picture, is_shared, is_named, network, program) in enumerate(
+        zip(*columns, docket.programs, strict=True)
+    ):
+        if network and is_named and not (is_picture or is_shared):
+            crowds[network, program].append(index)
     return crowds

@@ -1,28 +1,48 @@
-"""The hits that are judged together, with what speaks against and for each. Pure."""
+"""The hits that are judged together, with what speaks against and for each. Pure.
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+What is known of hits stands in columns, each with one value for each hit: there are many hits, and
+most of them are looked at by each rule.
+"""
 
-from tracking.classify.alone import Doubt, Look
+from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
+from operator import or_
+from typing import Any
+
+from tracking.classify.agents import Agent
+from tracking.classify.alone import Look
 from tracking.classify.verdicts import WINDOW, Evidence, Judgement, Verdict
 
 SETTLES = 3.0  # points from which a hit is a machine's
 COUNTS = 0.75  # points from which a person is only likely
 _LATE = 900  # seconds since the hand-over
-# What is kept in reasons of a hit that nothing speaks against, by the role of its program.
-_NO_DOUBT = {"browser": "agent:browser", "mail-program": "agent:mail-program"}
+_NOT_KNOWN = float("nan")  # is neither more nor less than any number
 
 
 class Docket:
-    """Hits, their doubts, and which of them belong to the same mail."""
+    """Hits in the order of time, their doubts, and which of them belong to the same mail."""
 
     def __init__(self, hits: Sequence[Evidence], looks: Sequence[Look]) -> None:
-        """Take hits with what each says by itself."""
-        self.hits = hits
-        self.looks = looks
-        self.points = [sum(doubt.points for doubt in look.doubts) for look in looks]
-        self._strongest = [max(look.doubts, default=None) for look in looks]
-        self.mails = _by_mail(hits)
+        """Take hits, at least one, with what each says by itself."""
+        columns: Iterable[Sequence[Any]] = zip(*hits, strict=True)
+        _, at, kinds, campaigns, subscribers, forwards, links, since, networks, programs, _ = (
+            columns
+        )
+        self.at: Sequence[float] = at  # seconds since 1970
+        self.kinds: Sequence[int] = kinds
+        self.campaigns: Sequence[int] = campaigns
+        self.links: Sequence[int] = links
+        self.networks: Sequence[str] = networks
+        self.user_agents: Sequence[str] = programs
+        self.since = [_NOT_KNOWN if seconds is None else seconds for seconds in since]
+        self.is_named: Sequence[int] = list(map(or_, subscribers, forwards))  # 0: it is not
+        self._take(looks)
+        # Each mail's hits, each hit's mail, and of each mail those hits that follow a link.
+        self.mails, self.mail = _by_mail(self._keys(subscribers, forwards))
+        self.clicks: list[list[int]] = [[] for _ in self.mails]
+        for index, (mail, is_picture) in enumerate(zip(self.mail, self.is_picture, strict=True)):
+            if not is_picture:
+                self.clicks[mail].append(index)
         # Clicks that came so early, or on a mail so unseen, that a machine is likelier.
         self.suspects: set[int] = set()
         # Clicks on mail that nobody opened in the minutes before.
@@ -37,14 +57,49 @@ class Docket:
         # The points that a hit has been given for machines beside it.
         self.company: dict[int, float] = {}
 
+    def _take(self, looks: Sequence[Look]) -> None:
+        columns: Iterable[Sequence[Any]] = zip(*looks, strict=True)
+        agents, is_picture, programs, relays, is_shared, is_settled, *rest = columns
+        plain, points, oddness, strongest, reasons = rest
+        self.agents: Sequence[Agent] = agents
+        self.is_picture: Sequence[bool] = is_picture
+        self.programs: Sequence[int] = programs
+        self.is_shared: Sequence[bool] = is_shared
+        self.is_settled: Sequence[bool] = is_settled
+        self.plain: Sequence[Judgement] = plain  # what it is taken for if nothing more is found
+        self.oddness: Sequence[float] = oddness
+        # A hit that a rule has settled has infinitely many, for or against it.
+        self.points: list[float] = list(points)
+        self._strongest: list[float] = list(strongest)
+        self._reasons: list[str] = list(reasons)
+        # All addresses of a relay are one network.
+        self.own_networks = [
+            network if relay is None else relay
+            for network, relay in zip(self.networks, relays, strict=True)
+        ]
+
+    def _keys(self, subscribers: Sequence[int], forwards: Sequence[int]) -> list[Hashable]:
+        """Return what tells the mail of each hit from others.
+
+        Where nobody is named, the hits of one program in one network stand for a mail.
+        """
+        keys: list[Hashable] = list(zip(self.campaigns, subscribers, forwards, strict=True))
+        if not all(self.is_named):
+            for index, is_named in enumerate(self.is_named):
+                if not is_named:
+                    network = self.networks[index]
+                    place = (self.campaigns[index], network, self.user_agents[index])
+                    keys[index] = place if network else index
+        return keys
+
     def doubt(self, index: int, points: float, reason: str) -> None:
         """Add a reason to believe that hit `index` is a machine's; no points: none."""
         if not points:
             return
         self.points[index] += points
-        strongest = self._strongest[index]
-        if strongest is None or points > strongest.points:
-            self._strongest[index] = Doubt(points, reason)
+        if points > self._strongest[index]:
+            self._strongest[index] = points
+            self._reasons[index] = reason
 
     def trust(self, index: int, points: float) -> None:
         """Take points away, for something that only a person does."""
@@ -52,32 +107,15 @@ class Docket:
 
     def is_machine(self, index: int) -> bool:
         """Return whether hit `index` is a scanner's, as far as is known by now."""
-        settled = self.looks[index].settled
-        if settled:
-            return settled.verdict == Verdict.SCANNER
         return self.points[index] >= SETTLES
 
     def is_surely_machine(self, index: int) -> bool:
         """Return whether more speaks against hit `index` than would be needed."""
-        return self.looks[index].settled is not None or self.points[index] >= SETTLES + 1
-
-    def program(self, index: int) -> Hashable:
-        """Return what tells the program of hit `index` from others."""
-        return self.looks[index].program
-
-    def is_picture(self, index: int) -> bool:
-        """Return whether hit `index` loads a picture; else it follows a link."""
-        return self.looks[index].is_picture
-
-    def own_network(self, index: int) -> str:
-        """Return a hit's network; all addresses of a relay are one."""
-        known = self.looks[index].network
-        return known.label if known and known.scope == "relay" else self.hits[index].network
+        return self.is_settled[index] or self.points[index] >= SETTLES + 1
 
     def is_late(self, index: int) -> bool:
         """Return whether nearly all scanners are done by then; False when it is not known."""
-        since = self.hits[index].since_sent
-        return since is not None and since > _LATE
+        return self.since[index] > _LATE
 
     def is_eager(self, index: int) -> bool:
         """Return whether a reader of whom nothing odd is known has just opened the mail."""
@@ -87,52 +125,44 @@ class Docket:
             and not self.is_odd(index)
         )
 
-    def oddness(self, index: int) -> float:
-        """Return the points that the program and the network of hit `index` give cause for."""
-        return sum(doubt.points for doubt in self.looks[index].doubts)
-
     def is_odd(self, index: int) -> bool:
         """Return whether the program or the network of hit `index` gives cause for doubt."""
-        return bool(self.looks[index].doubts)
+        return self.oddness[index] > 0
 
     def is_early(self, index: int) -> bool:
         """Return whether most scanners are at work by then; False when it is not known."""
-        since = self.hits[index].since_sent
-        return since is not None and since < WINDOW
+        return self.since[index] < WINDOW
 
     def is_soon(self, index: int) -> bool:
         """Return whether slow scanners may be at work still; False when it is not known."""
-        since = self.hits[index].since_sent
-        return since is not None and since < 2 * WINDOW
+        return self.since[index] < 2 * WINDOW
 
-    def judgement(self, index: int) -> Judgement:
-        """Return what hit `index` is taken for, and the strongest reason."""
-        look = self.looks[index]
-        if look.settled:
-            return look.settled
-        strongest = self._strongest[index]
-        if strongest is None or self.points[index] < COUNTS:
-            if "unknown" in self.hits[index].marks:
-                return Judgement(Verdict.LIKELY_HUMAN, "headers:unknown")
-            return Judgement(Verdict.HUMAN, _NO_DOUBT.get(look.agent.name, "agent:other"))
-        is_machine = self.points[index] >= SETTLES
-        return Judgement(Verdict.SCANNER if is_machine else Verdict.LIKELY_HUMAN, strongest.reason)
+    def judgements(self) -> list[Judgement]:
+        """Return what each hit is taken for, and the strongest reason."""
+        return [
+            plain
+            if is_settled or points < COUNTS or not reason
+            else _judgement(points >= SETTLES, reason)
+            for plain, is_settled, points, reason in zip(
+                self.plain, self.is_settled, self.points, self._reasons, strict=True
+            )
+        ]
 
 
-def _by_mail(hits: Sequence[Evidence]) -> list[list[int]]:
-    """Return the indices of hits of the same mail, each list in the order of time.
+@lru_cache(maxsize=1_024)
+def _judgement(is_machine: bool, reason: str) -> Judgement:
+    return Judgement(Verdict.SCANNER if is_machine else Verdict.LIKELY_HUMAN, reason)
 
-    Where nobody is named, the hits of one program in one network stand for a mail.
-    """
-    mails: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for index, hit in enumerate(hits):
-        if hit.subscriber or hit.forward:
-            mails[hit.campaign, hit.subscriber, hit.forward].append(index)
-        elif hit.network:
-            mails[hit.campaign, hit.network, hit.user_agent].append(index)
-        else:
-            mails[index].append(index)
-    for indices in mails.values():
-        if len(indices) > 1:
-            indices.sort(key=lambda index: hits[index].at)
-    return list(mails.values())
+
+def _by_mail(keys: Sequence[Hashable]) -> tuple[list[list[int]], list[int]]:
+    """Return the indices of hits of the same mail, and for each hit the number of its mail."""
+    numbers: dict[Hashable, int] = {}
+    mails: list[list[int]] = []
+    order: list[int] = []
+    for index, key in enumerate(keys):
+        number = numbers.setdefault(key, len(mails))
+        if number == len(mails):
+            mails.append([])
+        mails[number].append(index)
+        order.append(number)
+    return mails, order

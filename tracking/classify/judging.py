@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tracking.classify import company, crowds, parties, sweeps, visits
-from tracking.classify.alone import is_loading, look_at_all
+from tracking.classify.alone import look_at_all
 from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
 from tracking.classify.verdicts import OPEN, Evidence, Judgement
 
 _ENOUGH = 3  # people whose clicks show how many links a mail has
 _MORE_THAN_ANY = 1_000_000  # links: how many is not known
+_NOBODY = -1  # no mail has this number
 
 
 def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
@@ -19,7 +20,9 @@ def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
     No rule looks further than WINDOW seconds from a hit; but what is thought of its neighbours
     depends on theirs, so hits of twice that time around are worth giving.
     """
-    order = sorted(range(len(hits)), key=lambda index: hits[index].at)
+    if not hits:
+        return []
+    order = sorted(range(len(hits)), key=[hit.at for hit in hits].__getitem__)
     judgements = _judge_in_order([hits[index] for index in order], networks)
     answer = judgements.copy()
     for place, index in enumerate(order):
@@ -29,36 +32,43 @@ def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
 
 def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
     docket = Docket(hits, look_at_all(hits, networks))
-    links = _links(hits)
-    opened = {hit.campaign for hit in hits if hit.kind == OPEN}
-    for mail in docket.mails:
-        campaign = hits[mail[0]].campaign
+    links = _links(docket)
+    opened = {
+        campaign
+        for campaign, kind in zip(docket.campaigns, docket.kinds, strict=True)
+        if kind == OPEN
+    }
+    campaigns = [docket.campaigns[mail[0]] for mail in docket.mails]
+    for mail, clicks, campaign in zip(docket.mails, docket.clicks, campaigns, strict=True):
         visits.doubt_timing(docket, mail, campaign in opened)
-        visits.doubt_burst(docket, mail, links.get(campaign, 0))
-        sweeps.doubt_parties(docket, mail)
+        if len(clicks) > 1:
+            visits.doubt_burst(docket, clicks, links.get(campaign, 0))
+            sweeps.doubt_parties(docket, clicks)
     crowd = crowds.gather(docket)
     if opened:
         crowds.doubt_rounds(docket, crowd)
     crowds.doubt_early_birds(docket, crowd)
-    parties.doubt_parties(docket, bool(opened), links)
+    parties.doubt_parties(docket, crowd, bool(opened), links)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
         company.doubt_company(docket, mail)
-        sweeps.doubt_sweep(docket, mail, links.get(hits[mail[0]].campaign, 0))
+    for clicks, campaign in zip(docket.clicks, campaigns, strict=True):
+        if len(clicks) > 2:
+            sweeps.doubt_sweep(docket, clicks, links.get(campaign, 0))
     crowds.doubt_reputation(docket, crowd)
     for mail in several:
         company.doubt_company(docket, mail)
-    return [docket.judgement(index) for index in range(len(hits))]
+    return docket.judgements()
 
 
-def _links(hits: Sequence[Evidence]) -> dict[int, int]:
+def _links(docket: Docket) -> dict[int, int]:
     """Return how many links each campaign has, as far as enough people's clicks show it."""
     followed: defaultdict[int, set[int]] = defaultdict(set)
-    people: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
-    for hit in hits:
-        if hit.link and not is_loading(hit.kind):
-            followed[hit.campaign].add(hit.link)
-            people[hit.campaign].add((hit.subscriber, hit.forward))
+    people: defaultdict[int, set[int]] = defaultdict(set)
+    for index, (campaign, link) in enumerate(zip(docket.campaigns, docket.links, strict=True)):
+        if link and not docket.is_picture[index]:
+            followed[campaign].add(link)
+            people[campaign].add(docket.mail[index] if docket.is_named[index] else _NOBODY)
     return {
         campaign: len(links) if len(people[campaign]) >= _ENOUGH else _MORE_THAN_ANY
         for campaign, links in followed.items()

@@ -9,12 +9,14 @@ opens a mail or follows a link, and one that follows every link of every mail.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise
+from math import isnan
 from typing import NamedTuple
 
-from tracking.classify.docket import Docket
+from tracking.classify.crowds import Crowds
+from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import unevenness
 
 _LEAST = 3  # people; of fewer nothing can be said
@@ -26,7 +28,6 @@ _POINTS = 0.5  # points for each nat above that
 # 17; but an office may well read within the hour.
 _ENDS = (60.0, 300.0, 2_400.0)
 _SPANS = ((2.8, 0.3), (1.6, 0.3), (0.1, 0.5), (-3.2, -3.2))
-_UNKNOWN = (0.0, 0.0)
 # Seconds from a hand-over to the last hit that is known -> nats that coming so early loses: of
 # those who can have come by then, all people are early as well.
 _HELD_BACK = (-2.8, -2.2, -1.4, 0.0)
@@ -59,39 +60,28 @@ _PROGRAM_THERE = _Kind("program there", 3.5, 0.5, -0.2)
 _PROGRAM_NEAR = _Kind("program near", 3.5, 0.5, 0.5)
 
 
-class _Click(NamedTuple):
-    """What one click adds to the evidence for each kind of machine."""
-
-    place: int  # among the hits
-    at: float
-    since: float | None
-    person: tuple[int, int, int]
-    arrival: float
-    delayed: float
-    opened: float
-    guard: float
-    held_back: float  # of its arrival, since not all people can have come
-
-
-def doubt_parties(docket: Docket, has_opens: bool, links: Mapping[int, int]) -> None:
+def doubt_parties(
+    docket: Docket, crowds: Crowds, has_opens: bool, links: Mapping[int, int]
+) -> None:
     """Doubt the clicks of parties that are likelier machines than people.
 
     `has_opens`: whether there are any pictures at all. `links`: how many each campaign has.
     """
-    scale = _Scale()
-    for kind, clicks in _gather(docket, has_opens):
-        touches = _touches(clicks)
+    scale, signs = _Scale(), _Signs(docket, crowds, has_opens)
+    for kind, clicks in _gather(docket, crowds):
+        touches = _touches(docket, clicks)
         if len(touches) < _LEAST:
             continue
-        _doubt_arrival(scale, kind, clicks, touches)
+        _doubt_arrival(scale, signs, kind, clicks, touches)
         if has_opens:
-            scale.put(clicks, sum(touch.guard for touch in touches), kind.most, "party:guard")
+            guard = sum([signs.guard[touch] for touch in touches])
+            scale.put(clicks, guard, kind.most, "party:guard")
         if kind not in (_NETWORK, _BLOCK) and len(clicks) >= 2 * _LEAST:
             _doubt_thorough(scale, docket, kind, clicks, links)
-        for run in _runs(touches):
-            nats = _sweep(run) if len(run) > _LEAST else 0.0
+        for run in _runs(docket, touches):
+            nats = _sweep(docket, signs, run)
             if nats > _RARE:
-                scale.put(_of_run(clicks, run), nats, kind.most, "party:sweep")
+                scale.put(_of_run(docket, signs, clicks, run), nats, kind.most, "party:sweep")
     for index, (points, reason) in scale.found.items():
         docket.doubt(index, points, reason)
 
@@ -102,51 +92,54 @@ class _Scale:
     def __init__(self) -> None:
         self.found: dict[int, tuple[float, str]] = {}
 
-    def put(self, clicks: Sequence[_Click], nats: float, most: float, reason: str) -> None:
+    def put(self, clicks: Sequence[int], nats: float, most: float, reason: str) -> None:
         points = min((nats - _RARE) * _POINTS, most)
         if points <= 0:
             return
         for click in clicks:
-            if points > self.found.get(click.place, (0.0, ""))[0]:
-                self.found[click.place] = (points, reason)
+            if points > self.found.get(click, (0.0, ""))[0]:
+                self.found[click] = (points, reason)
 
 
-def _gather(docket: Docket, has_opens: bool) -> Iterator[tuple[_Kind, list[_Click]]]:
+def _gather(docket: Docket, crowds: Crowds) -> Iterator[tuple[_Kind, Sequence[int]]]:
     """Return the clicks of each party, in the order of time."""
-    parties: dict[_Kind, defaultdict[Hashable, list[_Click]]] = {
-        kind: defaultdict(list)
-        for kind in (_NETWORK, _BLOCK, _PROGRAM, _PROGRAM_THERE, _PROGRAM_NEAR)
+    blocks = _blocks(network for network, _ in crowds)
+    groups: dict[_Kind, defaultdict[Hashable, list[Sequence[int]]]] = {
+        kind: defaultdict(list) for kind in (_NETWORK, _BLOCK, _PROGRAM, _PROGRAM_NEAR)
     }
-    networks, blocks, programs, there, near = parties.values()
-    last = docket.hits[-1].at if docket.hits else 0.0
-    parts: dict[str, str] = {}
-    for index, (hit, look) in enumerate(zip(docket.hits, docket.looks, strict=True)):
-        if look.is_picture or not hit.network or not (hit.subscriber or hit.forward):
-            continue
-        if look.network and look.network.scope in ("relay", "proxy"):
-            continue
-        click = _click(docket, index, has_opens, last)
-        block = parts.get(hit.network) or parts.setdefault(hit.network, _block(hit.network))
-        if not docket.is_machine(index):  # people may sit beside a machine that is known
-            networks[hit.network].append(click)
-            blocks[block].append(click)
-        programs[look.program].append(click)
-        there[hit.network, look.program].append(click)
-        near[block, look.program].append(click)
-    _leave_out(docket, blocks)
-    _leave_out(docket, near)
-    for kind, groups in parties.items():
-        for clicks in groups.values():
+    networks, wide, programs, near = groups.values()
+    for (network, program), clicks in crowds.items():
+        programs[program].append(clicks)
+        networks[network].append(clicks)
+        block = blocks.get(network)
+        if block:
+            wide[block].append(clicks)
+            near[block, program].append(clicks)
+    for kind in (_NETWORK, _BLOCK, _PROGRAM, _PROGRAM_THERE, _PROGRAM_NEAR):
+        parts = ([clicks] for clicks in crowds.values())
+        for group in parts if kind is _PROGRAM_THERE else groups[kind].values():
+            clicks = _together(docket, kind, group)
             if len(clicks) >= _LEAST:
                 yield kind, clicks
 
 
-def _leave_out(docket: Docket, blocks: defaultdict[Hashable, list[_Click]]) -> None:
-    """Leave out the blocks of which one network only is seen, which is a party itself."""
-    for key, clicks in list(blocks.items()):
-        network = docket.hits[clicks[0].place].network
-        if all(docket.hits[click.place].network == network for click in clicks):
-            del blocks[key]
+def _together(docket: Docket, kind: _Kind, group: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the clicks of a party, of which programs in networks have parts; empty: it is none."""
+    if sum(map(len, group)) < _LEAST:
+        return ()
+    clicks = group[0] if len(group) == 1 else sorted(chain.from_iterable(group))
+    if kind in (_NETWORK, _BLOCK):  # people may sit beside a machine that is known
+        clicks = [click for click in clicks if docket.points[click] < SETTLES]
+    if kind in (_BLOCK, _PROGRAM_NEAR) and len({docket.networks[click] for click in clicks}) < 2:
+        return ()  # it is a party of that network itself
+    return clicks
+
+
+def _blocks(networks: Iterable[str]) -> dict[str, str]:
+    """Return the blocks of networks, of which more than one is seen."""
+    blocks = {network: _block(network) for network in networks}
+    seen = Counter(blocks.values())
+    return {network: block for network, block in blocks.items() if seen[block] > 1}
 
 
 def _block(network: str) -> str:
@@ -155,95 +148,107 @@ def _block(network: str) -> str:
     return mark.join(network.split(mark, 2)[:2])
 
 
-def _click(docket: Docket, index: int, has_opens: bool, last: float) -> _Click:
-    hit = docket.hits[index]
-    manner = docket.seen.get(index, "")
-    guard = _APART
-    if index in docket.doubles and manner not in ("own", "near"):
-        guard = _DOUBLE
-    elif manner not in ("", "own") and docket.since_open[index] < _MOMENT:
-        guard = _QUICK
-    since = hit.since_sent
-    arrival, delayed = _UNKNOWN if since is None else _SPANS[bisect_right(_ENDS, since)]
-    held_back = 0.0
-    if since is not None:
-        held_back = _HELD_BACK[bisect_right(_ENDS, last - hit.at + since)]
-    opened = _OPENED[manner] if has_opens else 0.0
-    person = (hit.campaign, hit.subscriber, hit.forward)
-    return _Click(index, hit.at, since, person, arrival, delayed, opened, guard, held_back)
+class _Signs:
+    """What each click adds to the evidence for each kind of machine."""
+
+    def __init__(self, docket: Docket, crowds: Crowds, has_opens: bool) -> None:
+        self.arrival = [0.0] * len(docket.at)
+        self.delayed = self.arrival.copy()
+        self.held_back = self.arrival.copy()  # of its arrival, since not all people can have come
+        self.opened = self.arrival.copy()
+        self.guard = [_APART] * len(docket.at)
+        last, seen = docket.at[-1], docket.seen
+        for click in chain.from_iterable(crowds.values()):
+            since = docket.since[click]
+            if since == since:  # it is known
+                span = bisect_right(_ENDS, since)
+                self.arrival[click], self.delayed[click] = _SPANS[span]
+                known = last - docket.at[click] + since
+                self.held_back[click] = _HELD_BACK[bisect_right(_ENDS, known)]
+            manner = seen.get(click, "")
+            if has_opens:
+                self.opened[click] = _OPENED[manner]
+            if click in docket.doubles and manner not in ("own", "near"):
+                self.guard[click] = _DOUBLE
+            elif manner not in ("", "own") and docket.since_open[click] < _MOMENT:
+                self.guard[click] = _QUICK
 
 
-def _touches(clicks: Sequence[_Click]) -> list[_Click]:
+def _touches(docket: Docket, clicks: Sequence[int]) -> Sequence[int]:
     """Return the first click on each mail."""
-    firsts: dict[tuple[int, int, int], _Click] = {}
-    for click in clicks:
-        firsts.setdefault(click.person, click)
-    return list(firsts.values())
+    mail = docket.mail
+    firsts = {mail[click]: click for click in reversed(clicks)}
+    return clicks if len(firsts) == len(clicks) else sorted(firsts.values())
 
 
 def _doubt_arrival(
-    scale: _Scale, kind: _Kind, clicks: Sequence[_Click], touches: Sequence[_Click]
+    scale: _Scale, signs: _Signs, kind: _Kind, clicks: Sequence[int], touches: Sequence[int]
 ) -> None:
-    opened = sum(touch.opened for touch in touches)
-    arrival = opened + sum(touch.arrival + kind.patience * touch.held_back for touch in touches)
-    delayed = opened + sum(touch.delayed for touch in touches)
-    if max(arrival, delayed) > _RARE:
-        fitting = [click for click in clicks if click.arrival + click.opened > kind.fit]
-        scale.put(fitting, max(arrival, delayed), kind.most, "party:arrival")
+    arrival, held_back, patience = signs.arrival, signs.held_back, kind.patience
+    opened = sum([signs.opened[touch] for touch in touches])
+    on_arrival = sum([arrival[touch] + patience * held_back[touch] for touch in touches])
+    nats = opened + max(on_arrival, sum([signs.delayed[touch] for touch in touches]))
+    if nats > _RARE:
+        fitting = [click for click in clicks if arrival[click] + signs.opened[click] > kind.fit]
+        scale.put(fitting, nats, kind.most, "party:arrival")
 
 
 def _doubt_thorough(
     scale: _Scale,
     docket: Docket,
     kind: _Kind,
-    clicks: Sequence[_Click],
+    clicks: Sequence[int],
     links: Mapping[int, int],
 ) -> None:
-    followed: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
+    mail = docket.mail
+    followed: defaultdict[int, set[int]] = defaultdict(set)
     for click in clicks:
-        followed[click.person].add(docket.hits[click.place].link)
+        followed[mail[click]].add(docket.links[click])
     whole = {
-        person for person, seen in followed.items() if len(seen) >= max(links.get(person[0], 0), 2)
+        number
+        for number, seen in followed.items()
+        if len(seen) > 1 and len(seen) >= links.get(docket.campaigns[docket.mails[number][0]], 0)
     }
     nats = len(whole) * _WHOLE + (len(followed) - len(whole)) * _PART
     if nats > _RARE:
-        fitting = [click for click in clicks if click.person in whole]
+        fitting = [click for click in clicks if mail[click] in whole]
         scale.put(fitting, nats, max(kind.most, 2.0), "party:thorough")
 
 
-def _runs(touches: Sequence[_Click]) -> list[list[_Click]]:
-    """Return touches that follow each other closely."""
-    runs: list[list[_Click]] = [[touches[0]]]
-    for before, touch in pairwise(touches):
-        if touch.at - before.at > _BESIDE:
-            runs.append([])
-        runs[-1].append(touch)
-    return runs
+def _runs(docket: Docket, touches: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Return touches that follow each other closely, if they are many enough to say something."""
+    times = [docket.at[touch] for touch in touches]
+    pauses = enumerate(pairwise(times), 1)
+    ends = [place for place, (before, at) in pauses if at - before > _BESIDE]
+    for start, end in pairwise((0, *ends, len(times))):
+        if end - start > _LEAST:
+            yield touches[start:end]
 
 
-def _of_run(clicks: Sequence[_Click], run: Sequence[_Click]) -> list[_Click]:
+def _of_run(docket: Docket, signs: _Signs, clicks: Sequence[int], run: Sequence[int]) -> list[int]:
     """Return all clicks on the mails of a run, without those that somebody else had opened."""
-    people = {touch.person for touch in run if touch.opened > -0.5}
-    end = run[-1].at + _BESIDE
-    return [click for click in clicks if run[0].at <= click.at <= end and click.person in people]
+    at, mail = docket.at, docket.mail
+    people = {mail[touch] for touch in run if signs.opened[touch] > -0.5}
+    start, end = at[run[0]], at[run[-1]] + _BESIDE
+    return [click for click in clicks if start <= at[click] <= end and mail[click] in people]
 
 
-def _sweep(run: Sequence[_Click]) -> float:
+def _sweep(docket: Docket, signs: _Signs, run: Sequence[int]) -> float:
     """Return the evidence for a machine that goes through stored mail."""
-    nats = sum(touch.opened for touch in run) + _order(run)
-    times = [touch.at for touch in run]
+    times = [docket.at[touch] for touch in run]
+    sent = [docket.at[touch] - docket.since[touch] for touch in run]
+    nats = sum([signs.opened[touch] for touch in run]) + _order(times, sent)
     if len(run) >= 8 and unevenness(times) < 0.5:
         nats += _EVEN
     each = (times[-1] - times[0]) / len(run)
     return nats + next((more for pause, more in _TOGETHER if each < pause), 0.0)
 
 
-def _order(run: Sequence[_Click]) -> float:
+def _order(times: Sequence[float], sent: Sequence[float]) -> float:
     """Return the evidence of mails that are taken in the order in which they were handed over."""
-    sent = [touch.at - touch.since for touch in run if touch.since is not None]
-    if len(sent) < len(run) or len(set(sent)) < 0.5 * len(run):  # not known, or all at once
+    if any(map(isnan, sent)) or len(set(sent)) < 0.5 * len(sent):  # not known, or all at once
         return 0.0
-    if max(sent) - min(sent) > 0.5 * (run[-1].at - run[0].at):  # which explains the order
+    if max(sent) - min(sent) > 0.5 * (times[-1] - times[0]):  # which explains the order
         return 0.0
     ranks = sorted(range(len(sent)), key=lambda place: (sent[place], -place))
     count = len(sent)

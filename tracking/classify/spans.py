@@ -1,7 +1,7 @@
 """How much happens within some seconds. Pure."""
 
 from bisect import bisect_left, bisect_right
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
@@ -19,24 +19,34 @@ def fullest(times: Sequence[float], things: Sequence[Hashable], span: float) -> 
     """
     if not times or times[-1] - times[0] <= span:
         return [len(set(things))] * len(times)
+    # A pause that is longer than the span parts what is before from what comes after.
+    ends = [end for end, (a, b) in enumerate(pairwise(times), 1) if b - a > span]
+    if len(ends) == len(times) - 1:
+        return [1] * len(times)
+    if not ends:
+        return _in_one_flow(times, things, span)
+    greatest: list[int] = []
+    for start, end in pairwise((0, *ends, len(times))):
+        greatest += fullest(times[start:end], things[start:end], span)
+    return greatest
+
+
+def _in_one_flow(times: Sequence[float], things: Sequence[Hashable], span: float) -> list[int]:
     counts: list[int] = []  # different things in the span that ends at each moment
     starts: list[int] = []
-    inside: Counter[Hashable] = Counter()
+    inside: dict[Hashable, int] = {}
     start = 0
     for end, thing in enumerate(things):
-        inside[thing] += 1
+        inside[thing] = inside.get(thing, 0) + 1
         while times[end] - times[start] > span:
-            _take(inside, things[start])
+            first = things[start]
+            inside[first] -= 1
+            if not inside[first]:
+                del inside[first]
             start += 1
         counts.append(len(inside))
         starts.append(start)
     return _greatest(counts, starts)
-
-
-def _take(inside: Counter[Hashable], thing: Hashable) -> None:
-    inside[thing] -= 1
-    if not inside[thing]:
-        del inside[thing]
 
 
 def _greatest(counts: Sequence[int], starts: Sequence[int]) -> list[int]:

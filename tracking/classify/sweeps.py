@@ -2,50 +2,46 @@
 
 from collections.abc import Sequence
 
-from tracking.classify.docket import Docket
+from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import around, fullest, unevenness
 from tracking.classify.verdicts import WINDOW
-from tracking.classify.visits import by_hand, visit
+from tracking.classify.visits import by_hand
 
 _SOME = 3  # links
 _MANY = 5  # links; fewer are soon all followed by a person as well
 
 
-def doubt_parties(docket: Docket, mail: Sequence[int]) -> None:
+def doubt_parties(docket: Docket, clicks: Sequence[int]) -> None:
     """Doubt clicks in the first minutes by programs in different places: who has many homes?
 
     What is surely a machine's is left out: a person may click while one works.
     """
     early = [
         index
-        for index in mail
-        if docket.is_early(index)
-        and not docket.is_picture(index)
-        and not docket.is_surely_machine(index)
+        for index in clicks
+        if docket.since[index] < WINDOW and not docket.is_surely_machine(index)
     ]
     if len(early) < 2:
         return
-    programs = {docket.program(index) for index in early}
-    places = {docket.own_network(index) for index in early}
+    programs = {docket.programs[index] for index in early}
+    places = {docket.own_networks[index] for index in early}
     several = min(len(programs), len(places))
     for index in early if several > 1 else ():
         points = 1.0 if index in docket.suspects else 0.0
         docket.doubt(index, points + (1.5 if several > 2 else 0.0), "sweep:several-places")
 
 
-def doubt_sweep(docket: Docket, mail: Sequence[int], links: int) -> None:
+def doubt_sweep(docket: Docket, clicks: Sequence[int], links: int) -> None:
     """Doubt who follows all links of a mail, one after the other, over minutes.
 
     `links`: how many links of the campaign are known. Hits that are a machine's already are left
     out, so that nobody is blamed for a scanner that came before.
     """
-    whole = visit(docket, mail)
-    rest = [place for place, index in enumerate(whole.indices) if not docket.is_machine(index)]
-    if len(rest) < _SOME:
+    indices = [index for index in clicks if docket.points[index] < SETTLES]
+    followed = [docket.links[index] for index in indices]
+    if len(set(followed)) < _SOME:
         return
-    indices = [whole.indices[place] for place in rest]
-    times = [whole.times[place] for place in rest]
-    followed = [whole.links[place] for place in rest]
+    times = [docket.at[index] for index in indices]
     hand = by_hand(times, followed)
     in_minute = fullest(times, followed, 60.0)
     in_window = fullest(times, followed, 2.0 * WINDOW)
@@ -81,9 +77,9 @@ def _manner_points(
     start, end = around(times, times[place])
     near = indices[start:end]
     points = 1.5 * _rhythm_points(times, place)
-    if len({docket.own_network(index) for index in near}) > 2:
+    if len({docket.own_networks[index] for index in near}) > 2:
         points += 1.5
-    if len({docket.hits[index].user_agent for index in near}) > 2:
+    if len({docket.user_agents[index] for index in near}) > 2:
         points += 0.75
     return points
 

@@ -6,12 +6,12 @@ before they follow its links. Scanners keep to none of this.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict, deque
-from collections.abc import Collection, Hashable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tracking.classify.docket import Docket
+from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import fullest
 from tracking.classify.verdicts import WINDOW, Verdict
 
@@ -26,6 +26,7 @@ _NEAREST = 20  # opens of a mail that are remembered, so that a flood costs no m
 _REPEATS = 3  # times
 _ECHO = 15  # seconds
 _DOUBLE = 30  # seconds
+_BESIDE = 60.0  # seconds; hits with longer pauses between them are no burst
 # Points that are taken from a telephone's: gateways borrow the names of desktop browsers.
 _PHONE = 0.5
 _COSTUMES = 2.5  # points for three programs in one place
@@ -36,19 +37,9 @@ _EAGER = 0.4  # of the points for many links, if a reader opens them as quickly 
 class Visit(NamedTuple):
     """The followed links of one mail, in the order of time."""
 
-    indices: list[int]
-    times: list[float]
-    links: list[int]
-
-
-def visit(docket: Docket, mail: Sequence[int]) -> Visit:
-    """Return the followed links among the hits of a mail."""
-    hits = docket.hits
-    looks = docket.looks
-    indices = [index for index in mail if not looks[index].is_picture]
-    return Visit(
-        indices, [hits[index].at for index in indices], [hits[index].link for index in indices]
-    )
+    indices: Sequence[int]
+    times: Sequence[float]
+    links: Sequence[int]
 
 
 def doubt_timing(docket: Docket, mail: Sequence[int], has_opens: bool) -> None:
@@ -57,59 +48,59 @@ def doubt_timing(docket: Docket, mail: Sequence[int], has_opens: bool) -> None:
     `has_opens`: whether the campaign has any opens; else it has no picture, and that a mail was not
     opened says nothing.
     """
-    opened: deque[int] = deque(maxlen=_NEAREST)
+    opened: list[int] = []
     for index in mail:
-        if not docket.is_picture(index):
+        is_machine = docket.points[index] >= SETTLES
+        if docket.since[index] < _FIRST:
+            _doubt_early(docket, index)
+        if not docket.is_picture[index]:
             _doubt_click(docket, index, opened, has_opens)
-            continue
-        if not docket.is_machine(index):
+        elif not is_machine:
             opened.append(index)
-        _doubt_early(docket, index)
+            if len(opened) > _NEAREST:
+                del opened[0]
 
 
-def _doubt_click(docket: Docket, index: int, opened: Collection[int], has_opens: bool) -> None:
-    hit = docket.hits[index]
-    _doubt_early(docket, index)
-    since = hit.since_sent
-    is_first_minute = since is not None and since < _FIRST
+def _doubt_click(docket: Docket, index: int, opened: Sequence[int], has_opens: bool) -> None:
+    at, since = docket.at[index], docket.since[index]
+    is_first_minute = since < _FIRST
     if is_first_minute:
         docket.suspects.add(index)
-    near = hit.at - WINDOW
-    recent = [before for before in opened if docket.hits[before].at >= near]
-    if recent:
-        docket.seen[index] = _manner(docket, index, recent[-1])
-        docket.since_open[index] = hit.at - docket.hits[recent[-1]].at
+    if opened and docket.at[opened[-1]] >= at - WINDOW:
+        docket.seen[index] = _manner(docket, index, opened[-1])
+        docket.since_open[index] = at - docket.at[opened[-1]]
     else:
         docket.unopened.add(index)
-    seen = [before for before in opened if hit.at - docket.hits[before].at >= _LOOKS]
-    if seen:
+    if opened and at - docket.at[opened[0]] >= _LOOKS:
         # In the first minute gateways load the pictures as well.
-        if not is_first_minute and any(_is_same_reader(docket, other, index) for other in seen):
+        if not is_first_minute and any(
+            _is_same_reader(docket, other, index)
+            for other in opened
+            if at - docket.at[other] >= _LOOKS
+        ):
             docket.trust(index, 0.5)
-    elif since is not None and since < WINDOW:
+    elif since < WINDOW:
         if opened:
             docket.doubt(index, 1.5, "early:open-and-click")
         elif has_opens:
             docket.suspects.add(index)
             points = 2.25 if is_first_minute else 2.0
-            points -= _PHONE if docket.looks[index].agent.is_mobile else 0.0
+            points -= _PHONE if docket.agents[index].is_mobile else 0.0
             docket.doubt(index, points, "early:not-opened")
 
 
 def _manner(docket: Docket, index: int, before: int) -> str:
     """Return by whom a mail was opened before it was clicked."""
-    settled = docket.looks[before].settled
-    if settled:
-        return "proxy" if settled.verdict == Verdict.PROXY_OPEN else "apple"
-    hit, opening = docket.hits[index], docket.hits[before]
-    if hit.user_agent == opening.user_agent:
+    if docket.is_settled[before]:
+        return "proxy" if docket.plain[before].verdict == Verdict.PROXY_OPEN else "apple"
+    if docket.user_agents[index] == docket.user_agents[before]:
         return "own"
-    return "near" if hit.network == opening.network else "else"
+    return "near" if docket.networks[index] == docket.networks[before] else "else"
 
 
 def _doubt_early(docket: Docket, index: int) -> None:
-    since = docket.hits[index].since_sent
-    if since is None or since < -_CLOCKS:
+    since = docket.since[index]
+    if since < -_CLOCKS:
         return
     for seconds, points in _TOO_EARLY:
         if since < seconds:
@@ -118,53 +109,67 @@ def _doubt_early(docket: Docket, index: int) -> None:
 
 
 def _is_same_reader(docket: Docket, one: int, other: int) -> bool:
-    first, second = docket.hits[one], docket.hits[other]
-    if docket.looks[one].settled:  # a proxy stands for its reader
-        return True
-    return first.network == second.network or first.user_agent == second.user_agent
+    return (
+        docket.is_settled[one]  # a proxy stands for its reader
+        or docket.networks[one] == docket.networks[other]
+        or docket.user_agents[one] == docket.user_agents[other]
+    )
 
 
-def doubt_burst(docket: Docket, mail: Sequence[int], links: int) -> None:
+def doubt_burst(docket: Docket, clicks: Sequence[int], links: int) -> None:
     """Doubt more links, or more programs, within seconds than a person has hands.
 
-    `links`: how many links of the campaign are known.
+    `clicks`: those on one mail, two at least. `links`: how many links of the campaign are known.
     """
-    indices, times, _ = visit(docket, mail)
-    if len(indices) < 2:
+    times = [docket.at[index] for index in clicks]
+    if min(b - a for a, b in pairwise(times)) > _BESIDE:
         return
-    for party in _parties(docket, indices):
+    programs = {docket.programs[index] for index in clicks}
+    for party in _parties(docket, clicks):
         if len(party) > 1:
-            _doubt_links(docket, visit(docket, party), links)
-            _doubt_repeats(docket, visit(docket, party))
-    programs = {docket.program(index) for index in indices}
+            _doubt_party(docket, party, links)
     if len(programs) > 2:
-        _doubt_costumes(docket, indices, times)
+        _doubt_costumes(docket, clicks, times)
     if len(programs) > 1:
-        _note_doubles(docket, indices)
-    if len(programs) > 1 or len({docket.own_network(index) for index in indices}) > 1:
-        _doubt_programs(docket, indices, times)
+        _note_doubles(docket, clicks)
+    if len(programs) > 1 or len({docket.own_networks[index] for index in clicks}) > 1:
+        _doubt_programs(docket, clicks, times)
 
 
-def _parties(docket: Docket, indices: Sequence[int]) -> list[list[int]]:
+def _parties(docket: Docket, clicks: Sequence[int]) -> list[Sequence[int]]:
     """Part the hits on a mail by who may be behind them.
 
     Soon after the hand-over all are taken together, since gateways use many names and addresses;
     later each program is taken by itself, since a person may click beside a machine.
     """
-    parties: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for index in indices:
-        parties[docket.program(index) if docket.is_late(index) else None].append(index)
+    keys = [docket.programs[index] if docket.is_late(index) else None for index in clicks]
+    if len(set(keys)) == 1:
+        return [clicks]
+    parties: defaultdict[int | None, list[int]] = defaultdict(list)
+    for index, key in zip(clicks, keys, strict=True):
+        parties[key].append(index)
     return list(parties.values())
+
+
+def _doubt_party(docket: Docket, party: Sequence[int], links: int) -> None:
+    times = [docket.at[index] for index in party]
+    followed = [docket.links[index] for index in party]
+    if len(set(followed)) > 1:
+        _doubt_links(docket, Visit(party, times, followed), links)
+    if len(party) > _REPEATS:
+        _doubt_repeats(docket, Visit(party, times, followed))
 
 
 def _doubt_links(docket: Docket, party: Visit, links: int) -> None:
     """Doubt more links within seconds than a person follows."""
     indices, times, followed = party
-    in_one, in_two, in_ten = (fullest(times, followed, span) for span in (1.0, 2.0, 10.0))
-    hit = docket.hits[indices[0]]
+    in_ten = fullest(times, followed, 10.0)
+    if max(in_ten) < 2:
+        return
+    in_one, in_two = fullest(times, followed, 1.0), fullest(times, followed, 2.0)
     # Somebody who reads a list of links opens one tab after the other, as quickly as a hand can.
     hand = by_hand(times, followed)
-    is_named = bool(hit.subscriber or hit.forward)
+    is_named = bool(docket.is_named[indices[0]])
     for place, index in enumerate(indices):
         count = in_two[place]
         share = hand if docket.is_eager(index) else 1.0
@@ -235,27 +240,27 @@ def _note_doubles(docket: Docket, indices: Sequence[int]) -> None:
     """Note who follows a link when another program does from elsewhere."""
     last: dict[int, int] = {}
     for index in indices:
-        hit = docket.hits[index]
-        before = last.get(hit.link)
-        if before is not None and hit.at - docket.hits[before].at <= _DOUBLE:
-            other = docket.hits[before]
-            if other.user_agent != hit.user_agent and not _is_same_place(docket, index, before):
+        link = docket.links[index]
+        before = last.get(link)
+        if before is not None and docket.at[index] - docket.at[before] <= _DOUBLE:
+            is_other = docket.user_agents[index] != docket.user_agents[before]
+            if is_other and not _is_same_place(docket, index, before):
                 # Of the two the odder one is the machine; which of equals is not known.
-                one, two = docket.oddness(index), docket.oddness(before)
+                one, two = docket.oddness[index], docket.oddness[before]
                 if one != two:
                     docket.doubles.add(index if one > two else before)
-        last[hit.link] = index
+        last[link] = index
 
 
 def _doubt_costumes(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
     """Doubt three programs or more that one network follows links of one mail with in a minute."""
     networks: defaultdict[str, list[int]] = defaultdict(list)
     for place, index in enumerate(indices):
-        networks[docket.own_network(index)].append(place)
+        networks[docket.own_networks[index]].append(place)
     for places in networks.values():
         if len(places) > 2:
-            programs = [docket.program(indices[place]) for place in places]
-            counts = fullest([times[place] for place in places], programs, 60.0)
+            programs = [docket.programs[indices[place]] for place in places]
+            counts = fullest([times[place] for place in places], programs, _BESIDE)
             for place, count in zip(places, counts, strict=True):
                 if count > 2:
                     docket.doubt(indices[place], _COSTUMES, "burst:costumes")
@@ -270,8 +275,8 @@ def _doubt_programs(docket: Docket, indices: Sequence[int], times: Sequence[floa
     if len(places) < 2:
         return
     indices, times = [indices[place] for place in places], [times[place] for place in places]
-    programs = fullest(times, [docket.hits[index].user_agent for index in indices], 10.0)
-    networks = fullest(times, [docket.own_network(index) for index in indices], 10.0)
+    programs = fullest(times, [docket.user_agents[index] for index in indices], 10.0)
+    networks = fullest(times, [docket.own_networks[index] for index in indices], 10.0)
     for place, index in enumerate(indices):
         if docket.is_late(index):
             _doubt_echo(docket, indices, place)
@@ -290,16 +295,18 @@ def _doubt_echo(docket: Docket, indices: Sequence[int], place: int) -> None:
     if place == 0:
         return
     index, before = indices[place], indices[place - 1]
-    hit, first = docket.hits[index], docket.hits[before]
-    is_same = hit.user_agent == first.user_agent or _is_same_place(docket, index, before)
-    if is_same or hit.link != first.link or hit.at - first.at > _ECHO:
+    if docket.links[index] != docket.links[before]:
         return
-    is_other_system = docket.looks[index].agent.system != docket.looks[before].agent.system
+    is_same_program = docket.user_agents[index] == docket.user_agents[before]
+    is_late = docket.at[index] - docket.at[before] > _ECHO
+    if is_late or is_same_program or _is_same_place(docket, index, before):
+        return
+    is_other_system = docket.agents[index].system != docket.agents[before].system
     docket.doubt(index, 3.0 if is_other_system else 2.0, "echo:elsewhere")
     docket.doubt(before, 0.75, "echo:elsewhere")
 
 
 def _is_same_place(docket: Docket, one: int, other: int) -> bool:
     """Return whether two hits may come from one place, which can have an IPv4 and an IPv6."""
-    first, second = docket.own_network(one), docket.own_network(other)
+    first, second = docket.own_networks[one], docket.own_networks[other]
     return first == second or (":" in first) != (":" in second)
