@@ -5,8 +5,8 @@ import signal
 import sys
 from typing import NoReturn
 
+from benchmarks.report import Incomplete, Ratio, say, table
 from benchmarks.sending import place, postfix
-from benchmarks.sending.report import Incomplete, Ratio, say, table
 from benchmarks.sending.sizes import QUICK, WHOLE, Sizes
 
 LEGS = ("one", "two", "django", "delay", "million")

@@ -7,8 +7,8 @@ from statistics import median
 
 from django.db import connection
 
+from benchmarks.report import Incomplete
 from benchmarks.sending import place
-from benchmarks.sending.report import Incomplete
 from benchmarks.sending.workers import Workers, machine_seconds
 from newsletter import campaigns
 from newsletter.composing import CompiledMessage, Person

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from django.test import override_settings
 
+from benchmarks.report import Incomplete
 from benchmarks.sending import campaign
-from benchmarks.sending.report import Incomplete
 from newsletter import campaigns
 from newsletter.sending import run
 

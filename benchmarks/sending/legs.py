@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from statistics import median
 from typing import NamedTuple
 
+from benchmarks.report import Ratio, rate, say
 from benchmarks.sending import campaign, delayed, django_mail, postfix, workers
 from benchmarks.sending.campaign import Sent, medians
-from benchmarks.sending.report import Ratio, rate, say
 from benchmarks.sending.sizes import Sizes
 from benchmarks.sending.workers import Workers
 from newsletter.models import Edition, SendingServer

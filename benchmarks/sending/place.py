@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import django
 import redis
 
-from benchmarks.sending.report import Incomplete, say
+from benchmarks.report import Incomplete, say
 
 NUMBERS = range(15, 0, -1)  # of Redis' databases; our servers and most others have 16 or more
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.sending.report import Incomplete
+from benchmarks.report import Incomplete
 from scripts.ports import free_port
 
 SESSIONS = 20

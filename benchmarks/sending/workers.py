@@ -15,8 +15,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from benchmarks.report import Incomplete
 from benchmarks.sending.postfix import SESSIONS
-from benchmarks.sending.report import Incomplete
 from scripts.notify import NotifySocket
 from scripts.processes import manage
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import django
 
-from benchmarks.sending.report import Incomplete, Ratio, say, table
+from benchmarks.report import Incomplete, Ratio, say, table
 from benchmarks.tracking.sizes import QUICK, WHOLE, Sizes
 
 LEGS = ("edge", "ingest", "reports")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from benchmarks.sending.report import Incomplete, Ratio
+from benchmarks.report import Incomplete, Ratio
 from benchmarks.tracking import serving
 from benchmarks.tracking.agents import AGENTS
 from benchmarks.tracking.place import own_stream

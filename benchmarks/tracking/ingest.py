@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.timezone import now
 
-from benchmarks.sending.report import Incomplete, Ratio
+from benchmarks.report import Incomplete, Ratio
 from benchmarks.tracking.agents import AGENTS
 from benchmarks.tracking.place import own_database, own_stream
 from benchmarks.tracking.sizes import Sizes

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 
-from benchmarks.sending.report import Incomplete
+from benchmarks.report import Incomplete
 
 # Who is asking, which is not the report's.
 ASIDE = ("django_session", "auth_user", "auth_permission", "auth_group")

@@ -22,7 +22,7 @@ from django.urls import reverse
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.sending.report import Incomplete, Ratio, say
+from benchmarks.report import Incomplete, Ratio, say
 from benchmarks.tracking import pages, past, place
 from benchmarks.tracking.pages import Opened, Query
 from benchmarks.tracking.sizes import Sizes

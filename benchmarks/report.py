@@ -7,7 +7,7 @@ from statistics import median
 
 
 class Incomplete(Exception):
-    """A campaign did not reach everybody, or something broke: there is no number to print."""
+    """Something is missing at the end, or broke: there is no number to print."""
 
 
 @dataclass(frozen=True, slots=True)
