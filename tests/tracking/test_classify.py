@@ -101,6 +101,8 @@ def without(*names: str) -> dict:
          "headers:foreign-brands"),
         (hit(marks={**FULL, "accept": "any", "mode": "cors"}), "scanner", "headers:page-as-thing"),
         (hit(user_agent=""), "scanner", "agent:none"),
+        (hit(user_agent="", marks={**FULL, "agent": "foreign"}), "likely_human", "agent:foreign"),
+        (opened(user_agent="", marks={"agent": "foreign"}), "likely_human", "headers:no-language"),
         (hit(user_agent="Something/1.0"), "scanner", "agent:no-browser"),
         (hit(user_agent="", network="", marks={"unknown": True}), "unknown", "evidence:none"),
         (hit(marks={"unknown": True}), "likely_human", "headers:unknown"),

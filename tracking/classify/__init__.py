@@ -9,6 +9,7 @@ explains every signal and what cannot be known.
     agents      what a user agent says of itself
     networks    whose network an address lies in
     alone       what one hit says by itself
+    headers     whether its headers agree with its program's name
     visits      what hits on one mail say of each other: too early, too many at once
     sweeps      who follows all links, one after the other
     company     who is near to a machine

@@ -36,6 +36,9 @@ class Agent(NamedTuple):
     is_mobile: bool = False
 
 
+# A name in other letters than ASCII, which the server does not see (the mark `"agent": "foreign"`).
+FOREIGN = Agent(Role.OTHER, "foreign")
+
 # Mail services whose entry in the list of crawlers is not about a robot: a person has opened a
 # mail. Apple's prefetcher needs no entry, since it says `Mozilla/5.0` and nothing else.
 MAIL_PROXIES = {

@@ -6,34 +6,19 @@ seldom a person would give cause for it. Points: 3 settle it, 1 is worth a secon
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from math import inf, log
+from collections.abc import Hashable, Mapping, Sequence
+from math import ceil, inf, log
 from typing import Any, NamedTuple
 
-from tracking.classify import agents
+from tracking.classify import agents, headers
 from tracking.classify.agents import Agent, Role
 from tracking.classify.networks import Network, Networks
-from tracking.classify.verdicts import CANARY, CLICK, OPEN, QUOTE, SHARE, Evidence, Judgement
+from tracking.classify.verdicts import CANARY, Doubt, Evidence, Judgement, is_loading
 from tracking.classify.verdicts import Verdict as V
 
-# The first version of each engine that says in Sec-Fetch-* what a request is for, which all
-# do since, if the page's address begins with https.
-_SAYS_WHAT_FOR = {"chromium": 80.0, "gecko": 90.0, "webkit": 16.4}
 # Chromium's version 141 came on 2025-10-01; since then (and long before) one in four weeks.
 _CHROMIUM = (141, 1_759_276_800)
 _CHROMIUM_EACH = 28 * 86_400  # seconds
-# Sec-CH-UA-Platform -> the systems that the user agent may name. A telephone that asks for pages
-# made for large screens calls itself Linux.
-_PLATFORMS = {
-    "Windows": ("windows",),
-    "macOS": ("mac",),
-    "Android": ("android", "linux"),
-    "Linux": ("linux", "cros", "android"),
-    "Chrome OS": ("cros", "linux"),
-    "Chromium OS": ("cros", "linux"),
-    "iOS": ("ios", "mac"),
-}
-_FETCH = ("dest", "mode", "site", "user")
 _LATE = 900  # seconds since the hand-over; most scanners are done, and readers are usual
 # A doubt that one late reader in seven or fewer gives cause for counts in full, and nothing if all
 # do. As long as little is known, one in fifty is taken to.
@@ -44,19 +29,15 @@ _SURELY = 0.01
 _SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5}
 
 
-class Doubt(NamedTuple):
-    """A reason to believe that a hit is a machine's."""
-
-    points: float
-    reason: str
-
-
 _NO_DOUBT = Doubt(0.0, "")
 # What a hit is taken for that nothing speaks against, by the role of its program.
 _PLAIN = {
     "browser": Judgement(V.HUMAN, "agent:browser"),
     "mail-program": Judgement(V.HUMAN, "agent:mail-program"),
+    "foreign": Judgement(V.LIKELY_HUMAN, "agent:foreign"),
 }
+# Some people's programs are named in the letters of their language; hardly a browser is.
+_NAMELESS = {"none": Doubt(3.0, "agent:none"), "foreign": Doubt(0.75, "agent:foreign")}
 _OTHER = Judgement(V.HUMAN, "agent:other")
 _UNKNOWN = Judgement(V.LIKELY_HUMAN, "headers:unknown")
 
@@ -94,7 +75,7 @@ class _Glance(NamedTuple):
 def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     """Look at each hit by itself. Hits that say the same are looked at once."""
     latest = max((hit.at for hit in hits), default=0.0)
-    chromium = _CHROMIUM[0] + (latest - _CHROMIUM[1]) / _CHROMIUM_EACH
+    chromium = _CHROMIUM[0] + ceil((latest - _CHROMIUM[1]) / _CHROMIUM_EACH)
     glances: list[_Glance] = []
     readers: list[int] = []  # for each glance, late programs in a network that gave it
     numbers: dict[Hashable, int] = {}
@@ -108,7 +89,7 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
         number = numbers.get(key)
         if number is None:
             number = numbers[key] = len(glances)
-            glances.append(_glance(hit, network, chromium))
+            glances.append(_known(hit, network, chromium))
             readers.append(0)
         order.append(number)
         if since is None or since > _LATE:
@@ -127,15 +108,19 @@ def _looks(glances: Sequence[_Glance], readers: Sequence[int]) -> list[Look]:
             usual.add(glance, count)
     programs: dict[Hashable, int] = {}  # numbers are quicker to compare
     return [
-        _look(glance, usual.weigh(glance), programs.setdefault(glance.program, len(programs)))
+        _look(
+            glance,
+            usual.weigh(glance) if glance.doubts else (),
+            programs.setdefault(glance.program, len(programs)),
+        )
         for glance in glances
     ]
 
 
 def _look(glance: _Glance, doubts: Sequence[Doubt], program: int) -> Look:
     settled, network = glance.settled, glance.network
-    oddness = sum(doubt.points for doubt in doubts)
-    strongest = max(doubts, default=_NO_DOUBT)
+    oddness = sum([doubt.points for doubt in doubts])
+    strongest = max(doubts) if doubts else _NO_DOUBT
     points = oddness
     if settled:
         points = inf if settled.verdict == V.SCANNER else -inf
@@ -200,19 +185,31 @@ def _family(glance: _Glance) -> Hashable:
     return glance.is_picture, int(agent.role), agent.engine, agent.is_mobile
 
 
-def _glance(hit: Evidence, network: Network | None, chromium: float) -> _Glance:
-    agent = agents.read(hit.user_agent)
+# Programs come again. The marks are held with what was found, or others might get their number.
+_found: dict[Hashable, tuple[Mapping[str, Any], _Glance]] = {}
+_MOST = 8_192
+
+
+def _known(hit: Evidence, network: Network | None, chromium: int) -> _Glance:
+    """Glance at a hit, if nothing that says the same has been seen before."""
+    key = (hit.user_agent, hit.kind, id(hit.marks), network, not hit.network, chromium)
+    found = _found.get(key)
+    if found is None:
+        if len(_found) >= _MOST:
+            _found.clear()
+        found = _found[key] = (hit.marks, _glance(hit, network, chromium))
+    return found[1]
+
+
+def _glance(hit: Evidence, network: Network | None, chromium: int) -> _Glance:
+    marks = hit.marks
+    is_foreign = marks.get("agent") == "foreign"
+    agent = agents.FOREIGN if is_foreign else agents.read(hit.user_agent)
     settled = _settle(hit, agent, network)
     doubts = () if settled else _doubts(hit, agent, network, chromium)
-    marks = hit.marks
-    program = (hit.user_agent, "language" in marks, "mode" in marks, "brands" in marks)
+    program = (hit.user_agent, is_foreign, "language" in marks, "mode" in marks, "brands" in marks)
     plain = _UNKNOWN if "unknown" in marks else _PLAIN.get(agent.name, _OTHER)
     return _Glance(agent, network, is_loading(hit.kind), program, settled, plain, doubts)
-
-
-def is_loading(kind: int) -> bool:
-    """Return whether a hit of this kind loads a picture; else it follows a link."""
-    return kind in (OPEN, QUOTE)
 
 
 def _settle(hit: Evidence, agent: Agent, network: Network | None) -> Judgement | None:
@@ -247,11 +244,10 @@ def _settle_picture(hit: Evidence, agent: Agent, network: Network | None) -> Jud
     return None
 
 
-def _doubts(hit: Evidence, agent: Agent, network: Network | None, chromium: float) -> list[Doubt]:
+def _doubts(hit: Evidence, agent: Agent, network: Network | None, chromium: int) -> list[Doubt]:
     found = [*_of_agent(agent, is_loading(hit.kind), chromium), *_of_network(hit.kind, network)]
     if "unknown" not in hit.marks:
-        for question in _QUESTIONS:
-            found += question(hit, agent)
+        found += headers.doubts(hit, agent)
     return found
 
 
@@ -265,9 +261,9 @@ def _of_network(kind: int, network: Network | None) -> list[Doubt]:
     return []
 
 
-def _of_agent(agent: Agent, is_picture: bool, chromium: float) -> list[Doubt]:
-    if agent.role == Role.NONE:
-        return [Doubt(3.0, "agent:none")]
+def _of_agent(agent: Agent, is_picture: bool, chromium: int) -> list[Doubt]:
+    if agent.name in _NAMELESS:
+        return [_NAMELESS[agent.name]]
     if agent.role == Role.OTHER:
         # Mail programs are many; browsers are few, and all begin alike.
         return [Doubt(1.5 if is_picture else 3.0, "agent:no-browser")]
@@ -283,70 +279,3 @@ def _of_agent(agent: Agent, is_picture: bool, chromium: float) -> list[Doubt]:
         if age > 20:
             return [Doubt(1.5 if age > 45 else 0.75, "agent:outdated")]
     return []
-
-
-def _language(hit: Evidence, agent: Agent) -> list[Doubt]:
-    """Each browser says which languages its reader has, and new ones what a request is for."""
-    if agent.role == Role.MAIL:
-        return []
-    has_fetch = any(name in hit.marks for name in _FETCH)
-    if "language" not in hit.marks:
-        if not has_fetch and _says_what_for(agent):
-            # Web proxies of offices may take headers away, and say so.
-            return [Doubt(1.5 if "via" in hit.marks else 3.0, "headers:not-a-browser's")]
-        return [Doubt(2.0, "headers:no-language")]
-    if not has_fetch and _says_what_for(agent):
-        return [Doubt(1.0, "headers:no-fetch")]
-    return []
-
-
-def _says_what_for(agent: Agent) -> bool:
-    return agent.version >= _SAYS_WHAT_FOR.get(agent.engine, 1_000.0)
-
-
-def _platform(hit: Evidence, agent: Agent) -> list[Doubt]:
-    """Two headers of one program name the same system."""
-    marks = hit.marks
-    if marks.get("brands") == "headless":
-        return [Doubt(4.0, "headers:headless")]
-    if "brands" in marks and agent.engine in ("gecko", "webkit"):
-        return [Doubt(3.0, "headers:foreign-brands")]
-    systems = _PLATFORMS.get(str(marks.get("platform")))
-    if systems and agent.system and agent.system not in systems:
-        return [Doubt(3.0, "headers:platform")]
-    if marks.get("mobile") == "?1" and agent.system in ("windows", "mac", "cros"):
-        return [Doubt(2.0, "headers:mobile")]
-    return []
-
-
-def _what_for(hit: Evidence, agent: Agent) -> list[Doubt]:
-    """A followed link asks for a page, a picture for a picture."""
-    marks, found = hit.marks, []
-    mode, dest, accept = marks.get("mode"), marks.get("dest"), marks.get("accept")
-    if is_loading(hit.kind):
-        if mode == "navigate" or dest == "document":
-            found.append(Doubt(1.5, "headers:picture-as-page"))
-    elif hit.kind in (CLICK, SHARE) and agent.role == Role.BROWSER:
-        if (isinstance(mode, str) and mode != "navigate") or dest in ("image", "empty", "script"):
-            found.append(Doubt(2.0, "headers:page-as-thing"))
-        if accept in ("any", "other", "image"):
-            found.append(Doubt(2.0, "headers:accept"))
-    return found
-
-
-def _old_ways(hit: Evidence, _agent: Agent) -> list[Doubt]:
-    """What no browser does: half a page, a protocol of 1996, an address for complaints."""
-    marks: Mapping[str, Any] = hit.marks
-    found = []
-    if "range" in marks:
-        found.append(Doubt(1.5, "headers:range"))
-    if "http" in marks:
-        # Some old web proxies of offices still speak it.
-        found.append(Doubt(0.75 if "via" in marks else 1.5, "headers:http-1.0"))
-    if "from" in marks:
-        found.append(Doubt(2.5, "headers:from"))
-    return found
-
-
-_Question = Callable[[Evidence, Agent], list[Doubt]]
-_QUESTIONS: tuple[_Question, ...] = (_language, _platform, _what_for, _old_ways)

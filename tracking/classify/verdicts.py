@@ -50,3 +50,15 @@ class Judgement(NamedTuple):
 
     verdict: Verdict
     reason: str
+
+
+class Doubt(NamedTuple):
+    """A reason to believe that a hit is a machine's."""
+
+    points: float
+    reason: str
+
+
+def is_loading(kind: int) -> bool:
+    """Return whether a hit of this kind loads a picture; else it follows a link."""
+    return kind in (OPEN, QUOTE)
