@@ -27,17 +27,17 @@ def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
     Whatever the time since the hand-over: some gateways look at mail again in the night.
     """
     for clicks in crowds.values():
-        if len(clicks) < _FEW:
-            continue
         times = [docket.at[index] for index in clicks]
         if not _is_busy(times):
             continue
         people = [docket.mail[index] for index in clicks]
+        in_five, in_minute = fullest(times, people, _SECONDS), fullest(times, people, _SPAN)
+        if max(in_five) < _FEW and max(in_minute) <= _FEW:
+            continue
         strangers = [
             person if index in docket.unopened else None
             for index, person in zip(clicks, people, strict=True)
         ]
-        in_five, in_minute = fullest(times, people, _SECONDS), fullest(times, people, _SPAN)
         unopened = fullest(times, strangers, _SPAN)
         for place, index in enumerate(clicks):
             # The opened ones count as one stranger.

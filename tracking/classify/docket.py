@@ -160,9 +160,11 @@ def _by_mail(keys: Sequence[Hashable]) -> tuple[list[list[int]], list[int]]:
     mails: list[list[int]] = []
     order: list[int] = []
     for index, key in enumerate(keys):
-        number = numbers.setdefault(key, len(mails))
-        if number == len(mails):
-            mails.append([])
-        mails[number].append(index)
+        number = numbers.get(key)
+        if number is None:
+            number = numbers[key] = len(mails)
+            mails.append([index])
+        else:
+            mails[number].append(index)
         order.append(number)
     return mails, order
