@@ -70,6 +70,7 @@ class _Glance(NamedTuple):
     settled: Judgement | None
     plain: Judgement  # if nothing speaks against it
     doubts: Sequence[Doubt]
+    family: Hashable  # what tells programs of its kind from others
 
 
 def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
@@ -154,7 +155,7 @@ class _Readers:
         """Count so many programs in a network."""
         if not count:
             return
-        family = _family(glance)
+        family = glance.family
         self._all[family] += count
         self._all[glance.is_picture] += count
         for doubt in glance.doubts:
@@ -166,7 +167,7 @@ class _Readers:
         weighed = []
         for doubt in glance.doubts:
             usual = self._share(glance.is_picture, doubt.reason, _USUAL)
-            usual = self._share(_family(glance), doubt.reason, usual)
+            usual = self._share(glance.family, doubt.reason, usual)
             points = doubt.points * min(log(usual) / _FULL, 1.0) ** 2
             if usual < _SURELY and doubt.reason in _SURE:
                 points = _SURE[doubt.reason]
@@ -178,11 +179,6 @@ class _Readers:
         """Return how many of a group give cause for a doubt; `expected` while little is known."""
         doubted = self._doubted[group, reason] + _PRIOR * expected
         return doubted / (self._all[group] + _PRIOR)
-
-
-def _family(glance: _Glance) -> Hashable:
-    agent = glance.agent
-    return glance.is_picture, int(agent.role), agent.engine, agent.is_mobile
 
 
 # Programs come again. The marks are held with what was found, or others might get their number.
@@ -209,7 +205,9 @@ def _glance(hit: Evidence, network: Network | None, chromium: int) -> _Glance:
     doubts = () if settled else _doubts(hit, agent, network, chromium)
     program = (hit.user_agent, is_foreign, "language" in marks, "mode" in marks, "brands" in marks)
     plain = _UNKNOWN if "unknown" in marks else _PLAIN.get(agent.name, _OTHER)
-    return _Glance(agent, network, is_loading(hit.kind), program, settled, plain, doubts)
+    is_picture = is_loading(hit.kind)
+    family = (is_picture, int(agent.role), agent.engine, agent.is_mobile)
+    return _Glance(agent, network, is_picture, program, settled, plain, doubts, family)
 
 
 def _settle(hit: Evidence, agent: Agent, network: Network | None) -> Judgement | None:
