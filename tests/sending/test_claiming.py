@@ -1,7 +1,7 @@
 """A claim while others hold, end or write about the same batch; and one that is broken off."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -42,32 +42,53 @@ def end(held: Claim, *sent: int) -> None:
     with_database(lambda db: db.do(lambda each: recording.close(each, held, record, delay=0)))
 
 
+class Late:
+    """A claim that has taken its snapshot, and looks for a batch when its result is asked for."""
+
+    LOCK = 0x6C617465
+
+    def __init__(self, future: "Future[Claim | None]") -> None:
+        self._future = future
+
+    def result(self) -> Claim | None:
+        """Let it go on. Returns what it claimed."""
+        _execute("SELECT pg_advisory_unlock(%s)", Late.LOCK)
+        return self._future.result()
+
+
 @pytest.fixture
-def late_claim(monkeypatch) -> Callable[[Campaign], "Future[Claim | None]"]:
-    """Begin a claim that has taken its snapshot, and looks for a batch some seconds later."""
+def late_claim(monkeypatch) -> Iterator[Callable[[Campaign], Late]]:
+    """Begin a claim that waits between its snapshot and its look for a batch."""
     text = batches._TAKE_WAITING._text
-    pause = "FROM (SELECT pg_sleep(5) OFFSET 0) pause, newsletter_batch b\n"
-    late = text.replace("FROM newsletter_batch b\n", pause)
+    pause = f"(SELECT pg_advisory_xact_lock_shared({Late.LOCK}) OFFSET 0) pause"
+    late = text.replace("FROM newsletter_batch b\n", f"FROM {pause}, newsletter_batch b\n")
     assert late != text
     threads = ThreadPoolExecutor(1)
 
-    def begin(campaign: Campaign) -> "Future[Claim | None]":
+    def begin(campaign: Campaign) -> Late:
+        _execute("SELECT pg_advisory_lock(%s)", Late.LOCK)
         with monkeypatch.context() as patch:
             patch.setattr(batches, "_TAKE_WAITING", Statement(late))
             future = threads.submit(claim, campaign, 2)
-            wait_until(_sleeps)
-        return future
+            wait_until(_waits)
+        return Late(future)
 
     yield begin
+    _execute("SELECT pg_advisory_unlock_all()")
     threads.shutdown()
 
 
-def _sleeps() -> bool:
+def _waits() -> bool:
+    return _execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        Late.LOCK,
+    )
+
+
+def _execute(statement: str, *values: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE wait_event = 'PgSleep' AND datname = current_database()"
-        )
+        cursor.execute(statement, values)
         return bool(cursor.fetchone()[0])
 
 
