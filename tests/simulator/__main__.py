@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tests.simulator import halves, unseen
+from tests.simulator import fourth, halves, unseen
 from tests.simulator.campaign import GROUPS, Group, simulate
 from tests.simulator.drawn import drawn
 from tests.simulator.score import Score, evidence, judge_by_minutes
@@ -15,6 +15,7 @@ _UNSEEN: dict[str, _Groups] = {
     "first": unseen.FIRST,
     "second": unseen.SECOND,
     "third": unseen.THIRD,
+    "fourth": fourth.FOURTH,
     "tuning": halves.TUNING,
     "held-out": halves.HELD_OUT,
 }

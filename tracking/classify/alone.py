@@ -81,9 +81,10 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     readers: list[int] = []  # for each glance, late programs in a network that gave it
     numbers: dict[Hashable, int] = {}
     counted: set[tuple[int, str, str]] = set()
+    seen = {(hit.subscriber, hit.network) for hit in hits if is_loading(hit.kind)}
     order: list[int] = []
     for hit in hits:
-        _, _, kind, _, _, _, _, since, address, user_agent, marks = hit
+        _, _, kind, _, subscriber, _, _, since, address, user_agent, marks = hit
         network = networks.find(address)
         # Programs send the same headers each time, and their marks are one object.
         key = (user_agent, kind, id(marks), network, not address)
@@ -93,7 +94,8 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
             glances.append(_known(hit, network, chromium))
             readers.append(0)
         order.append(number)
-        if since is None or since > _LATE:
+        # Who follows a link and never loads the picture may be anything: it says nothing of readers.
+        if (since is None or since > _LATE) and ((subscriber, address) in seen or not seen):
             reader = (kind, user_agent, address)
             if reader not in counted and glances[number].settled is None:
                 counted.add(reader)
