@@ -9,7 +9,7 @@ from tests.simulator.traces import Mail, Trace, address, home, lognormal
 
 
 def queued_sandbox(trace: Trace, mails: list[Mail]) -> None:
-    """Render each mail minutes later in a real Chrome, and walk its links in order, with a pause."""
+    """Render each mail minutes later in a real Chrome, and walk its links in order."""
     random, name = trace.random, "queued sandbox"
     networks = [cloud(random) for _ in range(2)]
     for mail in mails:
@@ -39,7 +39,7 @@ def reputation_crawler(trace: Trace, mails: list[Mail]) -> None:
 
 
 def guard_on_the_desk(trace: Trace, mails: list[Mail]) -> None:
-    """Ask for all links when its owner opens the mail, from the same machine; the owner reads on."""
+    """Ask for all links when its owner opens the mail, who then reads on."""
     random, name = trace.random, "guard on the desk"
     for mail in mails:
         ip = address(random, home(random))

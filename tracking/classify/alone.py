@@ -94,7 +94,7 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
             glances.append(_known(hit, network, chromium))
             readers.append(0)
         order.append(number)
-        # Who follows a link and never loads the picture may be anything: it says nothing of readers.
+        # Who follows a link and never loads the picture may be anything, and says nothing here.
         if (since is None or since > _LATE) and ((subscriber, address) in seen or not seen):
             reader = (kind, user_agent, address)
             if reader not in counted and glances[number].settled is None:
