@@ -1,4 +1,7 @@
-"""Three machines, written when the second version of the rules was done, and never tuned with."""
+"""Three machines, written when the second version of the rules was done.
+
+The rules were mended once after they had been judged, so nothing here is unseen any more.
+"""
 
 from collections.abc import Callable
 
