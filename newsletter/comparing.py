@@ -2,6 +2,9 @@
 
 Similar is the same power of ten of people: what is normal for fifty people says little of fifty
 thousand. A middle is said of at least FEWEST campaigns, because of fewer it would be an accident.
+
+Opens and clicks are compared with those of campaigns whose lists record as much: a list that counts
+without names knows only who agreed to be named, and one that records nothing would count as nobody.
 """
 
 from dataclasses import dataclass
@@ -10,8 +13,10 @@ from statistics import median
 
 from django.db.models import QuerySet
 
+from newsletter import naming
 from newsletter.mailed import outcomes
 from newsletter.models import Campaign
+from subscribers.models import TrackingChoice
 from tracking.reports import Totals, overview
 
 NEWEST = 12  # campaigns that are compared with
@@ -32,7 +37,7 @@ class Usual:
 
 
 def usual(campaign: Campaign, now: datetime) -> Usual:
-    """Return what is usual for campaigns like this one (three queries, whatever their sizes)."""
+    """Return what is usual for campaigns like this one (four queries, whatever their sizes)."""
     earlier = list(like(campaign, now).values_list("id", flat=True)[:NEWEST])
     mails = outcomes(earlier)
     sent = {
@@ -42,7 +47,12 @@ def usual(campaign: Campaign, now: datetime) -> Usual:
         return Usual(len(sent))
     totals = overview(sent)
     pairs = [(totals[campaign_id], count) for campaign_id, count in sent.items()]
-    named = [pair for pair in pairs if not is_unnamed(pair[0])]
+    recorded = _recorded_alike(campaign.pk, list(sent))
+    named = [
+        (totals[campaign_id], sent[campaign_id])
+        for campaign_id in recorded
+        if not is_unnamed(totals[campaign_id])
+    ]
     return Usual(
         campaigns=len(sent),
         opened=_middle([found.unique_opens / count for found, count in named]),
@@ -73,6 +83,15 @@ def size_class(size: int) -> tuple[int, int]:
 def is_unnamed(totals: Totals) -> bool:
     """Say whether things were read by nobody who may be named: people are not known then."""
     return (totals.opens or totals.clicks) > 0 and not (totals.unique_opens or totals.unique_clicks)
+
+
+def _recorded_alike(campaign_id: int, others: list[int]) -> list[int]:
+    """Return those of `others` that are recorded as this one is; none when nothing is."""
+    choices = naming.of_campaigns([campaign_id, *others])
+    choice = choices[campaign_id]
+    return [
+        other for other in others if choices[other] is choice and choice is not TrackingChoice.OFF
+    ]
 
 
 def _middle(rates: list[float]) -> float | None:

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from newsletter import comparing
 from newsletter.models import Batch, Campaign
-from tests.factories import make_campaign
+from subscribers.models import TrackingChoice
+from tests.factories import make_campaign, make_list
 from tracking.models import CampaignTotal
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,26 @@ def test_campaigns_that_name_nobody_say_nothing_of_people():
 
     assert found.opened is None
     assert found.left == 0.0
+
+
+@pytest.mark.parametrize("choice", [TrackingChoice.OFF, TrackingChoice.AGGREGATE])
+def test_campaigns_that_record_less_are_left_out(choice):
+    named = [make_list(tracking=TrackingChoice.INDIVIDUAL)]
+    for opened in (100, 200, 300):
+        sent(opened, lists=named)
+        sent(0, lists=[*named, make_list(tracking=choice)])
+
+    found = usual(lists=named)
+
+    assert found == comparing.Usual(6, opened=0.2, clicked=0.0, left=0.0)
+
+
+def test_nothing_is_usual_where_nothing_is_recorded():
+    silent = [make_list(tracking=TrackingChoice.OFF)]
+    for _ in range(3):
+        sent(0, lists=silent)
+
+    assert usual(lists=silent) == comparing.Usual(3, left=0.0)
 
 
 def test_only_the_newest_count():
