@@ -1,6 +1,6 @@
 """The environment: every variable that Broadsheet reads, typed, with all mistakes reported at once.
 
-The only module of the apps that looks at the environment; newsletter/settings.py turns what it
+The only module of the apps that looks at the environment; newsletter/settings/ turns what it
 finds into Django settings. docs/configuration.md explains each variable (a test compares the two).
 Values never appear in messages, because some of them are secrets.
 """
@@ -42,17 +42,17 @@ class Environment(BaseSettings):
     # Servers
     database_url: SecretStr
     redis_url: SecretStr
-    broker_url: SecretStr | None = None
+    broker_url: SecretStr = SecretStr("")  # empty: redis_url
 
     # Secrets
     secret_key: SecretStr
     tracking_keys: SecretStr
-    suppression_key: SecretStr | None = None
+    suppression_key: SecretStr = SecretStr("")  # empty: secret_key
     encryption_keys: SecretStr = SecretStr("")
 
     # Addresses
     public_url: str
-    tracking_url: str | None = None
+    tracking_url: str = ""  # empty: public_url
     allowed_hosts: CommaSeparated = []
     trusted_proxies: CommaSeparated = []
 
@@ -111,9 +111,9 @@ class Environment(BaseSettings):
 
     @field_validator("public_url", "tracking_url")
     @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
+    def _web_address(cls, value: str, info: ValidationInfo) -> str:
+        if info.field_name == "tracking_url" and not value:
+            return value
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an address such as https://news.example.org")
@@ -147,12 +147,9 @@ class Environment(BaseSettings):
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Environment":
-        if self.tracking_url is None:
-            self.tracking_url = self.public_url
-        if self.broker_url is None:
-            self.broker_url = self.redis_url
-        if self.suppression_key is None:
-            self.suppression_key = self.secret_key
+        self.tracking_url = self.tracking_url or self.public_url
+        self.broker_url = self.broker_url or self.redis_url
+        self.suppression_key = self.suppression_key or self.secret_key
         return self
 
 

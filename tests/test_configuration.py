@@ -1,13 +1,18 @@
 """The environment: everything is documented, every mistake is said at once, no value is shown."""
 
+import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from newsletter import env
+from newsletter.celery import app
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "configuration.md"
+DOCUMENT = env.ROOT / "docs" / "configuration.md"
+PARTS = env.ROOT / "newsletter" / "settings"
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +93,27 @@ def test_a_public_address_that_links_could_not_use_is_refused(monkeypatch, addre
 
     with pytest.raises(ImproperlyConfigured, match="PUBLIC_URL"):
         env.read()
+
+
+def test_every_task_of_the_clock_exists():
+    wanted = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    assert wanted <= set(app.tasks)
+
+
+def test_a_setting_stands_in_one_place():
+    """The later of two would win without a word, by the order in which their parts are imported."""
+    parts = [path for path in PARTS.glob("*.py") if path.name != "__init__.py"]
+
+    named = Counter(name for part in parts for name in assigned_in(part))
+
+    assert [name for name, times in named.items() if times > 1] == []
+
+
+def assigned_in(part: Path) -> set[str]:
+    return {
+        node.id
+        for node in ast.walk(ast.parse(part.read_text()))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.isupper()
+        if not node.id.startswith("_")
+    }

@@ -1,0 +1,18 @@
+"""What lower layers call above them without importing it: each setting names functions."""
+
+# Each is called with a subscriber's id, in this order, in one transaction.
+SUBSCRIBER_ERASERS = [
+    "newsletter.erase.erase_subscriber",
+    "newsletter.erase.erase_log",
+    "tracking.bands.erase_subscriber",
+    "tracking.erase.erase_subscriber",
+    "tracking.forwards.erase_subscriber",
+]
+# campaign id -> ids of the lists that it went to; what an unsubscribe link is about.
+CAMPAIGN_LISTS = "newsletter.audience.campaign_list_ids"
+# The token in /join/<slug>?from=<token> -> (campaign id, evidence): whose mail led to a sign-up.
+JOIN_SOURCE = "tracking.forwards.read_source"
+
+# A personal link's template, (id, name, email, language, attributes) -> the address. Called by the
+# edge, where no models are loaded.
+LINK_RESOLVER = "newsletter.templating.addresses.resolve"
