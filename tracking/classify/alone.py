@@ -5,9 +5,9 @@ person's browser or mail program; for them doubts are collected, each with point
 seldom a person would give cause for it. Points: 3 settle it, 1 is worth a second look.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from math import ceil, inf, log
+from math import ceil, inf, log, sqrt
 from typing import Any, NamedTuple
 
 from tracking.classify import agents, headers
@@ -24,9 +24,11 @@ _LATE = 900  # seconds since the hand-over; most scanners are done, and readers 
 # do. As long as little is known, one in fifty is taken to.
 _FULL = log(0.15)
 _USUAL, _PRIOR = 0.02, 20.0
+_LOADING = 0.1  # of those who come late; fewer with the picture are not all people
+_EXPECTED = {"headers:no-user": 0.5}  # of what is left out here and there
 # What says even more where hardly anybody gives cause for it.
 _SURELY = 0.01
-_SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5}
+_SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5, "headers:no-user": 1.5}
 
 
 _NO_DOUBT = Doubt(0.0, "")
@@ -78,9 +80,10 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     latest = max((hit.at for hit in hits), default=0.0)
     chromium = _CHROMIUM[0] + ceil((latest - _CHROMIUM[1]) / _CHROMIUM_EACH)
     glances: list[_Glance] = []
-    readers: list[int] = []  # for each glance, late programs in a network that gave it
     numbers: dict[Hashable, int] = {}
-    counted: set[tuple[int, str, str]] = set()
+    # By program and network what came late: from whoever had the picture, and from all.
+    opened: Counter[tuple[int, str]] = Counter()
+    late: Counter[tuple[int, str]] = Counter()
     seen = {(hit.subscriber, hit.network) for hit in hits if is_loading(hit.kind)}
     order: list[int] = []
     for hit in hits:
@@ -92,23 +95,23 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
         if number is None:
             number = numbers[key] = len(glances)
             glances.append(_known(hit, network, chromium))
-            readers.append(0)
         order.append(number)
-        # Who follows a link and never loads the picture may be anything, and says nothing here.
-        if (since is None or since > _LATE) and ((subscriber, address) in seen or not seen):
-            reader = (kind, user_agent, address)
-            if reader not in counted and glances[number].settled is None:
-                counted.add(reader)
-                readers[number] += 1
-    looks = _looks(glances, readers)
+        if since is None or since > _LATE:
+            late[number, address] += 1
+            if (subscriber, address) in seen:
+                opened[number, address] += 1
+    # Who follows a link and never loads the picture may be anything, and says nothing here; but
+    # where hardly anybody loads it, that is how people are.
+    looks = _looks(glances, opened if len(opened) > _LOADING * len(late) else late)
     return [looks[number] for number in order]
 
 
-def _looks(glances: Sequence[_Glance], readers: Sequence[int]) -> list[Look]:
+def _looks(glances: Sequence[_Glance], readers: Mapping[tuple[int, str], int]) -> list[Look]:
     usual = _Readers()
     if any(glance.doubts for glance in glances):
-        for glance, count in zip(glances, readers, strict=True):
-            usual.add(glance, count)
+        for (number, _), hits in readers.items():
+            # Many people may share a network and a program; or it is a machine.
+            usual.add(glances[number], sqrt(hits))
     programs: dict[Hashable, int] = {}  # numbers are quicker to compare
     return [
         _look(
@@ -150,25 +153,28 @@ class _Readers:
     """
 
     def __init__(self) -> None:
-        self._all: Counter[Hashable] = Counter()
-        self._doubted: Counter[Hashable] = Counter()
+        self._all: defaultdict[Hashable, float] = defaultdict(float)
+        self._doubted: defaultdict[Hashable, float] = defaultdict(float)
 
-    def add(self, glance: _Glance, count: int) -> None:
-        """Count so many programs in a network."""
-        if not count:
+    def add(self, glance: _Glance, count: float) -> None:
+        """Count a program in a network as so many readers."""
+        if glance.settled:
             return
         family = glance.family
         self._all[family] += count
         self._all[glance.is_picture] += count
         for doubt in glance.doubts:
-            self._doubted[family, doubt.reason] += count
-            self._doubted[glance.is_picture, doubt.reason] += count
+            # However many come from a network, it is one.
+            added = 1.0 if doubt.reason.startswith("network:") else count
+            self._doubted[family, doubt.reason] += added
+            self._doubted[glance.is_picture, doubt.reason] += added
 
     def weigh(self, glance: _Glance) -> list[Doubt]:
         """Return the doubts of a glance, weighed by how usual they are."""
         weighed = []
         for doubt in glance.doubts:
-            usual = self._share(glance.is_picture, doubt.reason, _USUAL)
+            expected = _EXPECTED.get(doubt.reason, _USUAL)
+            usual = self._share(glance.is_picture, doubt.reason, expected)
             usual = self._share(glance.family, doubt.reason, usual)
             points = doubt.points * min(log(usual) / _FULL, 1.0) ** 2
             if usual < _SURELY and doubt.reason in _SURE:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from operator import or_
 from typing import Any
 
-from tracking.classify.agents import Agent
+from tracking.classify.agents import FOREIGN, Agent
 from tracking.classify.alone import Look
 from tracking.classify.verdicts import WINDOW, Evidence, Judgement, Verdict
 
@@ -37,6 +37,11 @@ class Docket:
         self.since = [_NOT_KNOWN if seconds is None else seconds for seconds in since]
         self.is_named: Sequence[int] = list(map(or_, subscribers, forwards))  # 0: it is not
         self._take(looks)
+        if "" in programs:  # a name in letters that the server can't see is a name nevertheless
+            self.user_agents = [
+                "foreign" if agent is FOREIGN else program
+                for agent, program in zip(self.agents, programs, strict=True)
+            ]
         # Each mail's hits, each hit's mail, and of each mail those hits that follow a link.
         self.mails, self.mail = _by_mail(self._keys(subscribers, forwards))
         self.clicks: list[list[int]] = [[] for _ in self.mails]

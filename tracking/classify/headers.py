@@ -83,6 +83,15 @@ def _what_for(hit: Evidence, agent: Agent) -> list[Doubt]:
     return found
 
 
+def _asked_for(hit: Evidence, agent: Agent) -> list[Doubt]:
+    """Chromium and Firefox say of a page that somebody has asked for it; Safari does not."""
+    marks = hit.marks
+    is_page = hit.kind in (CLICK, SHARE) and marks.get("mode") == "navigate"
+    if is_page and "user" not in marks and agent.engine in ("chromium", "gecko"):
+        return [Doubt(1.0, "headers:no-user")]
+    return []
+
+
 def _old_ways(hit: Evidence, _agent: Agent) -> list[Doubt]:
     """What no browser does: half a page, a protocol of 1996, an address for complaints."""
     marks: Mapping[str, Any] = hit.marks
@@ -98,4 +107,4 @@ def _old_ways(hit: Evidence, _agent: Agent) -> list[Doubt]:
 
 
 _Question = Callable[[Evidence, Agent], list[Doubt]]
-_QUESTIONS: tuple[_Question, ...] = (_language, _platform, _what_for, _old_ways)
+_QUESTIONS: tuple[_Question, ...] = (_language, _platform, _what_for, _asked_for, _old_ways)

@@ -1,17 +1,20 @@
 """Which of the evidence is believed. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from tracking.classify import company, crowds, parties, sweeps, visits
 from tracking.classify.alone import look_at_all
 from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
-from tracking.classify.verdicts import OPEN, Evidence, Judgement
+from tracking.classify.verdicts import Evidence, Judgement
 
 _ENOUGH = 3  # people whose clicks show how many links a mail has
 _MORE_THAN_ANY = 1_000_000  # links: how many is not known
 _NOBODY = -1  # no mail has this number
+_USUAL = 0.4  # of those who follow a link, who have loaded the picture: all others are odd
+_SELDOM = 0.3  # of what it says then
+_PRIOR = 5.0  # people of whom that is taken for granted
 
 
 def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
@@ -33,22 +36,19 @@ def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
 def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
     docket = Docket(hits, look_at_all(hits, networks))
     links = _links(docket)
-    opened = {
-        campaign
-        for campaign, kind in zip(docket.campaigns, docket.kinds, strict=True)
-        if kind == OPEN
-    }
+    loading = _loading(docket)
     campaigns = [docket.campaigns[mail[0]] for mail in docket.mails]
     for mail, clicks, campaign in zip(docket.mails, docket.clicks, campaigns, strict=True):
-        visits.doubt_timing(docket, mail, campaign in opened)
+        visits.doubt_timing(docket, mail, loading.get(campaign, 0.0))
         if len(clicks) > 1:
             visits.doubt_burst(docket, clicks, links.get(campaign, 0))
             sweeps.doubt_parties(docket, clicks)
     crowd = crowds.gather(docket)
-    if opened:
+    usual = max(loading.values(), default=0.0)
+    if usual > _SELDOM:
         crowds.doubt_rounds(docket, crowd)
     crowds.doubt_early_birds(docket, crowd)
-    parties.doubt_parties(docket, crowd, bool(opened), links)
+    parties.doubt_parties(docket, crowd, usual, links)
     several = [mail for mail in docket.mails if len(mail) > 1]
     for mail in several:
         company.doubt_company(docket, mail)
@@ -59,6 +59,27 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
     for mail in several:
         company.doubt_company(docket, mail)
     return docket.judgements()
+
+
+def _loading(docket: Docket) -> dict[int, float]:
+    """Return of each campaign with opens how much it says that a mail was not opened: 0 to 1.
+
+    It says little where few of those who follow a link late had loaded the picture.
+    """
+    followed: Counter[int] = Counter()
+    opened: Counter[int] = Counter()
+    campaigns: set[int] = set()
+    for mail, clicks in zip(docket.mails, docket.clicks, strict=True):
+        campaign = docket.campaigns[mail[0]]
+        if len(clicks) < len(mail):
+            campaigns.add(campaign)
+        if clicks and docket.is_late(clicks[-1]):
+            followed[campaign] += 1
+            opened[campaign] += docket.is_picture[mail[0]]
+    return {
+        campaign: min((opened[campaign] + _PRIOR) / (followed[campaign] + _PRIOR) / _USUAL, 1.0)
+        for campaign in campaigns
+    }
 
 
 def _links(docket: Docket) -> dict[int, int]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tracking.classify.crowds import Crowds
 from tracking.classify.docket import SETTLES, Docket
-from tracking.classify.spans import unevenness
+from tracking.classify.spans import block, unevenness
 
 _LEAST = 3  # people; of fewer nothing can be said
 _RARE = 4.0  # nats; parties of people are so much more common than machines
@@ -60,23 +60,22 @@ _PROGRAM_THERE = _Kind("program there", 3.5, 0.5, -0.2)
 _PROGRAM_NEAR = _Kind("program near", 3.5, 0.5, 0.5)
 
 
-def doubt_parties(
-    docket: Docket, crowds: Crowds, has_opens: bool, links: Mapping[int, int]
-) -> None:
+def doubt_parties(docket: Docket, crowds: Crowds, loading: float, links: Mapping[int, int]) -> None:
     """Doubt the clicks of parties that are likelier machines than people.
 
-    `has_opens`: whether there are any pictures at all. `links`: how many each campaign has.
+    `loading`: how much it says that a mail was not opened, from 0 (there are no pictures) to 1.
+    `links`: how many each campaign has.
     """
-    scale, signs = _Scale(), _Signs(docket, crowds, has_opens)
+    scale, signs = _Scale(), _Signs(docket, crowds, loading)
     for kind, clicks in _gather(docket, crowds):
         touches = _touches(docket, clicks)
         if len(touches) < _LEAST:
             continue
         _doubt_arrival(scale, signs, kind, clicks, touches)
-        if has_opens:
+        if loading:
             guard = sum([signs.guard[touch] for touch in touches])
             scale.put(clicks, guard, kind.most, "party:guard")
-        if kind not in (_NETWORK, _BLOCK) and len(clicks) >= 2 * _LEAST:
+        if len(clicks) >= 2 * _LEAST:
             _doubt_thorough(scale, docket, kind, clicks, links)
         for run in _runs(docket, touches):
             nats = _sweep(docket, signs, run)
@@ -137,21 +136,15 @@ def _together(docket: Docket, kind: _Kind, group: Sequence[Sequence[int]]) -> Se
 
 def _blocks(networks: Iterable[str]) -> dict[str, str]:
     """Return the blocks of networks, of which more than one is seen."""
-    blocks = {network: _block(network) for network in networks}
+    blocks = {network: block(network) for network in networks}
     seen = Counter(blocks.values())
     return {network: block for network, block in blocks.items() if seen[block] > 1}
-
-
-def _block(network: str) -> str:
-    """Return the /16 of an IPv4, the /32 of an IPv6: what one operator has mostly."""
-    mark = "." if "." in network else ":"
-    return mark.join(network.split(mark, 2)[:2])
 
 
 class _Signs:
     """What each click adds to the evidence for each kind of machine."""
 
-    def __init__(self, docket: Docket, crowds: Crowds, has_opens: bool) -> None:
+    def __init__(self, docket: Docket, crowds: Crowds, loading: float) -> None:
         self.arrival = [0.0] * len(docket.at)
         self.delayed = self.arrival.copy()
         self.held_back = self.arrival.copy()  # of its arrival, since not all people can have come
@@ -166,8 +159,7 @@ class _Signs:
                 known = last - docket.at[click] + since
                 self.held_back[click] = _HELD_BACK[bisect_right(_ENDS, known)]
             manner = seen.get(click, "")
-            if has_opens:
-                self.opened[click] = _OPENED[manner]
+            self.opened[click] = _OPENED[manner] if manner else _OPENED[manner] * loading
             if click in docket.doubles and manner not in ("own", "near"):
                 self.guard[click] = _DOUBLE
             elif manner not in ("", "own") and docket.since_open[click] < _MOMENT:

@@ -1,4 +1,4 @@
-"""How much happens within some seconds. Pure."""
+"""How much happens within some seconds, and within a block of networks. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -86,3 +86,9 @@ def around(times: Sequence[float], at: float) -> tuple[int, int]:
     place = bisect_left(times, at)
     start = max(bisect_left(times, at - WINDOW), place - _NEAREST)
     return start, min(bisect_right(times, at + WINDOW), place + _NEAREST + 1)
+
+
+def block(network: str) -> str:
+    """Return the /16 of an IPv4, the /32 of an IPv6: what one operator has mostly."""
+    mark = "." if "." in network else ":"
+    return mark.join(network.split(mark, 2)[:2])

@@ -1,13 +1,16 @@
 """Who follows all links of a mail, one after the other, or one from each of many places. Pure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from tracking.classify.docket import SETTLES, Docket
-from tracking.classify.spans import around, fullest, unevenness
+from tracking.classify.spans import around, block, fullest, unevenness
 from tracking.classify.verdicts import WINDOW
 from tracking.classify.visits import by_hand
 
 _SOME = 3  # links
+_HOPPING = 60.0  # seconds
+_HOPS = (0.0, 0.0, 1.25, 3.0)  # points for so many places
 _MANY = 5  # links; fewer are soon all followed by a person as well
 
 
@@ -16,6 +19,7 @@ def doubt_parties(docket: Docket, clicks: Sequence[int]) -> None:
 
     What is surely a machine's is left out: a person may click while one works.
     """
+    _doubt_hops(docket, clicks)
     early = [
         index
         for index in clicks
@@ -29,6 +33,27 @@ def doubt_parties(docket: Docket, clicks: Sequence[int]) -> None:
     for index in early if several > 1 else ():
         points = 1.0 if index in docket.suspects else 0.0
         docket.doubt(index, points + (1.5 if several > 2 else 0.0), "sweep:several-places")
+
+
+def _doubt_hops(docket: Docket, clicks: Sequence[int]) -> None:
+    """Doubt who follows one link after the other from another network each time.
+
+    A telephone that leaves the house changes it once; a forwarded mail has other programs.
+    """
+    networks = docket.own_networks
+    programs: defaultdict[str, list[int]] = defaultdict(list)
+    for index in clicks:
+        if networks[index] and not docket.is_shared[index]:
+            programs[docket.user_agents[index]].append(index)
+    for party in programs.values():
+        if len(party) < 2 or len({networks[index] for index in party}) < 2:
+            continue
+        times = [docket.at[index] for index in party]
+        places = fullest(times, [block(networks[index]) for index in party], _HOPPING)
+        links = fullest(times, [docket.links[index] for index in party], _HOPPING)
+        for index, place, followed in zip(party, places, links, strict=True):
+            if place > 1 and followed > 1:
+                docket.doubt(index, _HOPS[min(place, followed, 3)], "sweep:hops")
 
 
 def doubt_sweep(docket: Docket, clicks: Sequence[int], links: int) -> None:

@@ -31,6 +31,7 @@ _BESIDE = 60.0  # seconds; hits with longer pauses between them are no burst
 _PHONE = 0.5
 _COSTUMES = 2.5  # points for three programs in one place
 _HAND = 0.35  # seconds; the shortest pause between two tabs
+_READERS = 0.4  # of the points for several programs at once, if a reader may be one of them
 _EAGER = 0.4  # of the points for many links, if a reader opens them as quickly as a hand can
 
 
@@ -42,11 +43,10 @@ class Visit(NamedTuple):
     links: Sequence[int]
 
 
-def doubt_timing(docket: Docket, mail: Sequence[int], has_opens: bool) -> None:
+def doubt_timing(docket: Docket, mail: Sequence[int], loading: float) -> None:
     """Doubt what comes too early after the hand-over, the more if nobody had opened the mail.
 
-    `has_opens`: whether the campaign has any opens; else it has no picture, and that a mail was not
-    opened says nothing.
+    `loading`: how much it says in this campaign that a mail was not opened, from 0 to 1.
     """
     opened: list[int] = []
     for index in mail:
@@ -54,14 +54,14 @@ def doubt_timing(docket: Docket, mail: Sequence[int], has_opens: bool) -> None:
         if docket.since[index] < _FIRST:
             _doubt_early(docket, index)
         if not docket.is_picture[index]:
-            _doubt_click(docket, index, opened, has_opens)
+            _doubt_click(docket, index, opened, loading)
         elif not is_machine:
             opened.append(index)
             if len(opened) > _NEAREST:
                 del opened[0]
 
 
-def _doubt_click(docket: Docket, index: int, opened: Sequence[int], has_opens: bool) -> None:
+def _doubt_click(docket: Docket, index: int, opened: Sequence[int], loading: float) -> None:
     at, since = docket.at[index], docket.since[index]
     is_first_minute = since < _FIRST
     if is_first_minute:
@@ -82,11 +82,11 @@ def _doubt_click(docket: Docket, index: int, opened: Sequence[int], has_opens: b
     elif since < WINDOW:
         if opened:
             docket.doubt(index, 1.5, "early:open-and-click")
-        elif has_opens:
+        elif loading:
             docket.suspects.add(index)
             points = 2.25 if is_first_minute else 2.0
             points -= _PHONE if docket.agents[index].is_mobile else 0.0
-            docket.doubt(index, points, "early:not-opened")
+            docket.doubt(index, points * loading, "early:not-opened")
 
 
 def _manner(docket: Docket, index: int, before: int) -> str:
@@ -282,6 +282,7 @@ def _doubt_programs(docket: Docket, indices: Sequence[int], times: Sequence[floa
             _doubt_echo(docket, indices, place)
         elif programs[place] > 1 and networks[place] > 1:
             points = 2.0 if programs[place] == 2 else 2.5
+            points *= _blame(docket, indices, place)
             docket.doubt(index, points, "burst:several-programs")
         elif programs[place] > 1 or networks[place] > 1:
             docket.doubt(index, 1.5 if networks[place] > 2 else 0.75, "burst:several-programs")
@@ -290,20 +291,42 @@ def _doubt_programs(docket: Docket, indices: Sequence[int], times: Sequence[floa
 def _doubt_echo(docket: Docket, indices: Sequence[int], place: int) -> None:
     """Doubt who follows a link from elsewhere seconds after it was followed.
 
-    Some gateways look at a link when a person follows it.
+    Some gateways look at a link when a person follows it, a moment before or after.
     """
     if place == 0:
         return
     index, before = indices[place], indices[place - 1]
-    if docket.links[index] != docket.links[before]:
-        return
-    is_same_program = docket.user_agents[index] == docket.user_agents[before]
-    is_late = docket.at[index] - docket.at[before] > _ECHO
-    if is_late or is_same_program or _is_same_place(docket, index, before):
+    if not _is_echo(docket, index, before):
         return
     is_other_system = docket.agents[index].system != docket.agents[before].system
-    docket.doubt(index, 3.0 if is_other_system else 2.0, "echo:elsewhere")
+    points = 3.0 if is_other_system else 2.0
+    if docket.oddness[index] < docket.oddness[before]:
+        index, before = before, index
+    docket.doubt(index, points, "echo:elsewhere")
     docket.doubt(before, 0.75, "echo:elsewhere")
+
+
+def _is_echo(docket: Docket, index: int, before: int) -> bool:
+    return (
+        docket.links[index] == docket.links[before]
+        and abs(docket.at[index] - docket.at[before]) <= _ECHO
+        and docket.user_agents[index] != docket.user_agents[before]
+        and not _is_same_place(docket, index, before)
+    )
+
+
+def _blame(docket: Docket, indices: Sequence[int], place: int) -> float:
+    """Return how much of the blame for hits at the same time is this one's.
+
+    If a link is followed twice, the less odd of the two may be the reader's.
+    """
+    index = indices[place]
+    beside = (*indices[max(place - 1, 0) : place], *indices[place + 1 : place + 2])
+    is_reader = any(
+        docket.oddness[index] < docket.oddness[other] and _is_echo(docket, index, other)
+        for other in beside
+    )
+    return _READERS if is_reader else 1.0
 
 
 def _is_same_place(docket: Docket, one: int, other: int) -> bool:
