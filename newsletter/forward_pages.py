@@ -20,8 +20,8 @@ from subscribers import passing_on, visitors
 from subscribers.models import Subscriber
 from subscribers.views import ONE_CLICK, show, token_page
 from tracking import facts, forwards, tokens
-from tracking.forward_models import Forward
 from tracking.forwards import Kind
+from tracking.models import Forward
 
 # A mail is somebody's HTML: it runs nothing and belongs to no origin. Its links open as usual.
 MAIL_POLICY: dict[str, Any] = {

@@ -29,8 +29,8 @@ from subscribers import addresses, consent, signing
 from subscribers.addresses import Address
 from subscribers.models import MailingList, Organisation, Subscriber, Subscription
 from tracking import forward_queue, forwards
-from tracking.forward_models import Forward
 from tracking.forward_queue import State
+from tracking.models import Forward
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from newsletter.models import Campaign, Delivery
 from newsletter.person_reading import Reading
 from subscribers.models import Confirmation, ConsentRecord, Subscriber
 from tracking import history
-from tracking.forward_models import Forward
+from tracking.models import Forward
 
 PAGE = 50  # rows
 LAST_ID = 2**63 - 1

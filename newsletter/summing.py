@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import F, Q
 
 from newsletter.models import Campaign
-from subscribers.leaving_models import LeavingSum
+from subscribers.models import LeavingSum
 
 AT_ONCE: Final = 50  # campaigns in one statement: some milliseconds each
 YOUNG: Final = timedelta(days=60)  # after its start; somebody may still leave by it each minute

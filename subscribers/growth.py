@@ -1,7 +1,7 @@
 """How a list grew and shrank, day by day, and which share of its people it loses.
 
 Joined minus gone is how many people are active, at any moment: triggers note each change in its own
-transaction (subscribers/growth_models.py). Days are those of the installation's time zone.
+transaction (subscribers/models/growth.py). Days are those of the installation's time zone.
 """
 
 from collections.abc import Iterable

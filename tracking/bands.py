@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from subscribers.models import Subscriber, TrackingChoice
-from tracking.band_models import LastReading, ListReading
+from tracking.models import LastReading, ListReading
 
 SLICE = 50_000  # numbers of people that are looked at in one transaction
 RECENT, FADING, LOST = timedelta(days=30), timedelta(days=90), timedelta(days=180)

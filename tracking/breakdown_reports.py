@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracking import countries
-from tracking.breakdown_models import Breakdown, Dimension
+from tracking.models import Breakdown, Dimension
 from tracking.programs import CLIENTS, UNKNOWN, Device
 
 DEVICES: Final = {

@@ -8,7 +8,7 @@ The statements here are part of the transactions of tracking/rollups.py, trackin
 tracking/rebuilding.py, each of which holds the totals of its campaigns locked.
 """
 
-from tracking.breakdown_models import Dimension
+from tracking.models import Dimension
 from tracking.programs import DEVICE_BITS
 
 # To be formatted with `source`, which has the numbers by campaign_id, program and country: these

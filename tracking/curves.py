@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from subscribers.leaving_models import LeavingSum
+from subscribers.models import LeavingSum
 from tracking import reports
 from tracking.reports import Hour
 

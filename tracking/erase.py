@@ -5,16 +5,17 @@ import secrets
 from django.db import connection, transaction
 
 from tracking import rollups
-from tracking.breakdown_models import Breakdown
-from tracking.forward_models import Forward, PossibleForwards
 from tracking.models import (
+    Breakdown,
     CampaignHour,
     CampaignMoment,
     CampaignTotal,
     Event,
+    Forward,
     ForwardTotal,
     Link,
     LinkTotal,
+    PossibleForwards,
     Reader,
     ReaderLink,
     VerdictTotal,

@@ -7,13 +7,11 @@ forwards others stand without a name; tables that are about people leave them ou
 from typing import Final
 
 from tracking import countries
-from tracking.breakdown_models import Dimension
 from tracking.breakdown_reports import DEVICES
 from tracking.classify.verdicts import Verdict
 from tracking.countries import HIDDEN, UNKNOWN
 from tracking.exports import Column, Table
-from tracking.forward_models import Forward
-from tracking.models import Kind
+from tracking.models import Dimension, Forward, Kind
 from tracking.programs import CLIENTS, DEVICE_BITS
 
 

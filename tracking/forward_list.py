@@ -14,10 +14,9 @@ from django.db.models import Count, Q
 
 from subscribers import recording
 from subscribers.models import Subscriber, TrackingChoice
-from tracking.forward_models import Forward
 from tracking.forward_reports import joined
 from tracking.forwards import least
-from tracking.models import ForwardTotal
+from tracking.models import Forward, ForwardTotal
 
 Kind, State = Forward.Kind, Forward.State
 

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from subscribers import passing_on, suppression
 from subscribers.models import Suppression
-from tracking.forward_models import Forward, ForwardRefusal
+from tracking.models import Forward, ForwardRefusal
 
 State = Forward.State
 

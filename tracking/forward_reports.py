@@ -18,8 +18,7 @@ from django.utils.timezone import now
 
 from subscribers.models import ConsentRecord
 from tracking.classify.verdicts import CLICK, OPEN, PEOPLE, QUOTE, SHARE, Verdict
-from tracking.forward_models import Forward, PossibleForwards
-from tracking.models import CampaignHour, VerdictTotal
+from tracking.models import CampaignHour, Forward, PossibleForwards, VerdictTotal
 from tracking.second_readers import Sighting, has_second_reader
 
 Kind, State = Forward.Kind, Forward.State

@@ -21,8 +21,8 @@ from django.utils.timezone import now
 from subscribers import passing_on, recording, signing, suppression
 from subscribers.addresses import Address
 from subscribers.models import Subscriber, TrackingChoice
-from tracking.forward_models import Forward, ForwardRefusal
 from tracking.forward_queue import FORGOTTEN, refused
+from tracking.models import Forward, ForwardRefusal
 
 Kind, State = Forward.Kind, Forward.State
 

@@ -16,7 +16,7 @@ from functools import cached_property
 
 from django.db import connection
 
-from subscribers.leaving_models import LeavingSum
+from subscribers.models import LeavingSum
 from tracking.models import CampaignHour, CampaignMoment, Link, LinkTotal, VerdictTotal
 
 HOURLY_UP_TO = timedelta(hours=72)  # a longer timeline has a point for each day

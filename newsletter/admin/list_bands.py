@@ -3,8 +3,8 @@
 from typing import Any, Final, NamedTuple
 
 from newsletter.admin.report_charts import WEEKDAYS, cell
-from tracking.band_models import ListReading
 from tracking.bands import Band
+from tracking.models import ListReading
 
 BEST: Final = 3  # hours that are named
 

@@ -10,8 +10,7 @@ from newsletter.person_timeline import Entry, Source
 from subscribers import consent
 from subscribers.models import ConsentRecord, TrackingChoice
 from tracking.classify import PEOPLE, Verdict
-from tracking.forward_models import Forward
-from tracking.models import Kind
+from tracking.models import Forward, Kind
 
 _KINDS: Final = {
     Kind.OPEN: ("drafts", "Opened"),

@@ -12,7 +12,7 @@ from newsletter.models import Campaign
 from subscribers import passing_on
 from subscribers.models import Subscriber
 from tracking import forward_list, forward_reports
-from tracking.forward_models import Forward
+from tracking.models import Forward
 
 LARGEST = 2**63 - 1  # number of a copy
 WORDS = {

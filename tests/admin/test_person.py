@@ -16,7 +16,7 @@ from tests.factories import make_campaign, make_list, make_subscriber
 from tests.tracking import rules
 from tests.tracking.makers import clicked, opened, store
 from tracking import links
-from tracking.forward_models import Forward
+from tracking.models import Forward
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,7 @@ from tests.newsletter.test_forward_pages import FRIEND, read, sink  # noqa: F401
 from tests.tracking.conftest import _empty_events, events, stored  # noqa: F401
 from tests.tracking.makers import clicked, opened, store
 from tracking import forward_reports, forwards, tokens
-from tracking.forward_models import Forward
-from tracking.models import CampaignTotal, ForwardTotal
+from tracking.models import CampaignTotal, Forward, ForwardTotal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

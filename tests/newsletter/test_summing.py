@@ -10,7 +10,7 @@ from newsletter.models import Batch, Campaign, CampaignSum
 from subscribers import consent
 from subscribers.models import ConsentRecord
 from tests.factories import make_campaign, make_list, make_subscriber
-from tracking.forward_models import Forward
+from tracking.models import Forward
 
 pytestmark = pytest.mark.django_db
 

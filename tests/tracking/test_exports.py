@@ -15,8 +15,7 @@ from tests.tracking import makers
 from tests.tracking.makers import NOON, clicked, opened
 from tracking import export_tables, exports, links
 from tracking.exports import NotPossible, Wanted
-from tracking.forward_models import Forward
-from tracking.models import CampaignHour, Event, Reader
+from tracking.models import CampaignHour, Event, Forward, Reader
 from tracking.parquet import as_parquet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simple_rules")]

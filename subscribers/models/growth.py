@@ -1,6 +1,6 @@
 """How lists grow and shrink, in numbers that name no one.
 
-The tables are imported by subscribers/models.py; subscribers/growth.py reads and folds them.
+subscribers/growth.py reads and folds them.
 """
 
 from django.db import models

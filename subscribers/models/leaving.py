@@ -1,9 +1,25 @@
-"""How many people left by a campaign's mail, and when, in numbers that name no one.
-
-The table is imported by subscribers/models.py.
-"""
+"""Who has just left, and how many left by a campaign's mail."""
 
 from django.db import models
+from django.db.models.functions import Now
+
+
+class Departure(models.Model):
+    """Somebody has just left a list, or was suppressed or erased: whoever is sending looks again.
+
+    Written by triggers (migration 0004), so that no way of leaving can forget it; read by the
+    statement that lets a mail go out; removed after a day. Holds a number and nothing else of
+    a person, so that it may outlive their erasure by that day.
+    """
+
+    subscriber_id = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["subscriber_id"], name="departure_subscriber")]
+
+    def __str__(self) -> str:
+        return f"subscriber {self.subscriber_id}, {self.at:%H:%M:%S}"
 
 
 class LeavingSum(models.Model):

@@ -1,4 +1,4 @@
-"""By what, and where from, a campaign was read: the tables of tracking/breakdowns.py."""
+"""By what, and where from, a campaign was read: the table of tracking/breakdowns.py."""
 
 from django.db import models
 

@@ -1,6 +1,6 @@
-"""When people last read something, and what that makes of a list: the tables of tracking/bands.py.
+"""When people last read something, and what that makes of a list.
 
-The tables are imported by tracking/models.py.
+tracking/bands.py fills and reads these tables.
 """
 
 from django.contrib.postgres.fields import ArrayField

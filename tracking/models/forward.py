@@ -1,6 +1,6 @@
 """Copies of a mail that readers had us send to friends, and pages of it that they shared.
 
-The tables are imported by tracking/models.py; tracking/forwards.py has the rules.
+tracking/forwards.py has the rules.
 """
 
 from django.db import models
