@@ -4,6 +4,8 @@ The audience is frozen when the campaign starts, in batches of SEND_BATCH_SIZE p
 looked at again when a batch is claimed, so whoever leaves meanwhile is not mailed.
 """
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.db import connection
 
@@ -68,8 +70,17 @@ def by_choice(campaign_id: int) -> dict[str, int]:
 
 def campaign_list_ids(campaign_id: int) -> list[int]:
     """Return the ids of the lists that a campaign goes to; none when there is no such campaign."""
-    through = Campaign.lists.through.objects.filter(campaign_id=campaign_id)
-    return list(through.order_by("mailinglist_id").values_list("mailinglist_id", flat=True))
+    return lists_of_campaigns([campaign_id])[campaign_id]
+
+
+def lists_of_campaigns(campaign_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Return `campaign_list_ids` of each (one query)."""
+    found: dict[int, list[int]] = {campaign_id: [] for campaign_id in campaign_ids}
+    through = Campaign.lists.through.objects.filter(campaign_id__in=list(found))
+    pairs = through.order_by("mailinglist_id").values_list("campaign_id", "mailinglist_id")
+    for campaign_id, list_id in pairs:
+        found[campaign_id].append(list_id)
+    return found
 
 
 def _number(statement: str, **names: int | list[int]) -> int:

@@ -13,9 +13,9 @@ from statistics import median
 
 from django.db.models import QuerySet
 
-from newsletter import naming
 from newsletter.mailed import outcomes
 from newsletter.models import Campaign
+from subscribers import recording
 from subscribers.models import TrackingChoice
 from tracking.reports import Totals, overview
 
@@ -37,7 +37,7 @@ class Usual:
 
 
 def usual(campaign: Campaign, now: datetime) -> Usual:
-    """Return what is usual for campaigns like this one (four queries, whatever their sizes)."""
+    """Return what is usual for campaigns like this one (five queries, whatever their sizes)."""
     earlier = list(like(campaign, now).values_list("id", flat=True)[:NEWEST])
     mails = outcomes(earlier)
     sent = {
@@ -87,7 +87,7 @@ def is_unnamed(totals: Totals) -> bool:
 
 def _recorded_alike(campaign_id: int, others: list[int]) -> list[int]:
     """Return those of `others` that are recorded as this one is; none when nothing is."""
-    choices = naming.of_campaigns([campaign_id, *others])
+    choices = recording.of_campaigns([campaign_id, *others])
     choice = choices[campaign_id]
     return [
         other for other in others if choices[other] is choice and choice is not TrackingChoice.OFF

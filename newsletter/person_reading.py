@@ -11,7 +11,6 @@ from datetime import date, datetime
 from django.conf import settings
 from django.db.models import Max
 
-from newsletter import naming
 from newsletter.models import Delivery
 from subscribers import growth, recording
 from subscribers.models import ConsentRecord, Subscriber, TrackingChoice
@@ -92,7 +91,7 @@ def choice_of(person: Subscriber) -> Choice:
 
 
 def reading(person: Subscriber, now: datetime) -> Reading:
-    """Return how a person reads (seven queries). `now` says by its zone when a month begins."""
+    """Return how a person reads (eight queries). `now` says by its zone when a month begins."""
     choice = choice_of(person)
     sent = list(
         Delivery.objects.of_person(person.pk)
@@ -105,7 +104,7 @@ def reading(person: Subscriber, now: datetime) -> Reading:
         return Reading(choice, **summary)  # type: ignore[arg-type]
     rows = history.readings(person.pk)
     ids = {row.campaign_id for row in rows} | {campaign_id for campaign_id, _ in sent}
-    usual = naming.of_campaigns(ids)
+    usual = recording.of_campaigns(ids)
     named = {each for each in ids if choice.is_own or usual[each] == TrackingChoice.INDIVIDUAL}
     rows = [row for row in rows if row.campaign_id in named]
     mails = _mails(rows, [mail for mail in sent if mail[0] in named], choice.since)

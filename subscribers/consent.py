@@ -117,8 +117,13 @@ def unsubscribe_campaign(subscriber_id: int, *, origin: Origin) -> list[MailingL
 
 
 def campaign_list_ids(campaign_id: int) -> list[int]:
-    """Return the lists that a campaign went to, [] when it is unknown (settings.CAMPAIGN_LISTS)."""
-    list_ids: list[int] = import_string(settings.CAMPAIGN_LISTS)(campaign_id)
+    """Return the lists that a campaign went to, [] when it is unknown."""
+    return lists_of_campaigns([campaign_id])[campaign_id]
+
+
+def lists_of_campaigns(campaign_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Return `campaign_list_ids` of each, at the cost of one (settings.CAMPAIGN_LISTS)."""
+    list_ids: dict[int, list[int]] = import_string(settings.CAMPAIGN_LISTS)(campaign_ids)
     return list_ids
 
 

@@ -32,10 +32,17 @@ def of_campaign(campaign_id: int) -> TrackingChoice:
 
 
 def of_campaigns(campaign_ids: Iterable[int]) -> dict[int, TrackingChoice]:
-    """Return `of_campaign` for each. One quick query where no list has a choice of its own."""
-    if not MailingList.objects.exclude(tracking="").exists():
-        return dict.fromkeys(campaign_ids, TrackingChoice(settings.TRACKING_DEFAULT))
-    return {campaign_id: of_campaign(campaign_id) for campaign_id in campaign_ids}
+    """Return `of_campaign` for each: two queries, one where no list has a choice of its own."""
+    usual = TrackingChoice(settings.TRACKING_DEFAULT)
+    own = dict(MailingList.objects.exclude(tracking="").values_list("id", "tracking"))
+    if not own:
+        return dict.fromkeys(campaign_ids, usual)
+    return {
+        campaign_id: TrackingChoice.strictest(
+            [own.get(each, usual) for each in list_ids] or [usual]
+        )
+        for campaign_id, list_ids in consent.lists_of_campaigns(campaign_ids).items()
+    }
 
 
 def of_person(subscriber_id: int) -> TrackingChoice | None:

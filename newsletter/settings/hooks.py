@@ -8,8 +8,8 @@ SUBSCRIBER_ERASERS = [
     "tracking.erase.erase_subscriber",
     "tracking.forwards.erase_subscriber",
 ]
-# campaign id -> ids of the lists that it went to; what an unsubscribe link is about.
-CAMPAIGN_LISTS = "newsletter.audience.campaign_list_ids"
+# campaign ids -> each one's ids of the lists that it went to; what an unsubscribe link is about.
+CAMPAIGN_LISTS = "newsletter.audience.lists_of_campaigns"
 # The token in /join/<slug>?from=<token> -> (campaign id, evidence): whose mail led to a sign-up.
 JOIN_SOURCE = "tracking.forwards.read_source"
 

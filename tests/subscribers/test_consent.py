@@ -1,5 +1,6 @@
 """Every change to a subscription is one function and one line in the ledger."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -133,7 +134,7 @@ def test_leaving_by_a_campaign_leaves_its_lists_only(settings, origin):
     first, second = make_list(), make_list()
     person = make_subscriber(lists=[first, second])
     campaign = make_campaign(lists=[first])
-    settings.CAMPAIGN_LISTS = "tests.subscribers.test_consent.lists_of_first_campaign"
+    settings.CAMPAIGN_LISTS = "tests.subscribers.test_consent.lists_of_campaigns"
     LISTS[campaign.pk] = [first.pk]
 
     left = consent.unsubscribe_campaign(person.pk, origin=by_mail(campaign.pk))
@@ -144,7 +145,7 @@ def test_leaving_by_a_campaign_leaves_its_lists_only(settings, origin):
 
 
 def test_leaving_by_a_campaign_that_nobody_knows_leaves_everything(settings):
-    settings.CAMPAIGN_LISTS = "tests.subscribers.test_consent.lists_of_first_campaign"
+    settings.CAMPAIGN_LISTS = "tests.subscribers.test_consent.lists_of_campaigns"
     person = make_subscriber(lists=[make_list(), make_list()])
 
     assert len(consent.unsubscribe_campaign(person.pk, origin=by_mail(987_654))) == 2
@@ -263,9 +264,9 @@ def test_joining_at_once_joins_once(origin):
 LISTS: dict[int, list[int]] = {}
 
 
-def lists_of_first_campaign(campaign_id: int) -> list[int]:
-    """Play newsletter.audience.campaign_list_ids."""
-    return LISTS.get(campaign_id, [])
+def lists_of_campaigns(campaign_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Play newsletter.audience.lists_of_campaigns."""
+    return {campaign_id: LISTS.get(campaign_id, []) for campaign_id in campaign_ids}
 
 
 def by_mail(campaign_id: int) -> Origin:

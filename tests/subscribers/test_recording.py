@@ -1,10 +1,12 @@
 """What is recorded of people who have chosen nothing is up to lists and installation."""
 
+from itertools import product
+
 import pytest
 
 from subscribers import consent, recording, tokens
 from subscribers.models import MailingList, TrackingChoice
-from tests.factories import make_list, make_subscriber
+from tests.factories import make_campaign, make_list, make_subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -35,11 +37,27 @@ def test_the_strictest_list_counts_and_a_silent_one_follows_the_installation(
 def test_each_campaign_follows_its_own_lists(settings, monkeypatch):
     settings.TRACKING_DEFAULT = AGGREGATE
     lists = {7: [make_list(tracking=INDIVIDUAL).pk], 8: [make_list(tracking=OFF).pk], 9: []}
-    monkeypatch.setattr(consent, "campaign_list_ids", lists.__getitem__)
+    monkeypatch.setattr(consent, "lists_of_campaigns", lambda _: lists)
 
     choices = recording.of_campaigns([7, 8, 9])
 
     assert choices == {7: INDIVIDUAL, 8: OFF, 9: AGGREGATE}
+
+
+@pytest.mark.parametrize("usual", TrackingChoice.values)
+def test_many_campaigns_are_what_each_is(settings, usual, django_assert_num_queries):
+    settings.TRACKING_DEFAULT = usual
+    lists = {choice: make_list(tracking=choice) for choice in ["", *TrackingChoice.values]}
+    campaigns = [
+        make_campaign(lists=[lists[first], lists[second]]).pk
+        for first, second in product(lists, lists)
+    ]
+    unknown = campaigns[-1] + 1
+
+    with django_assert_num_queries(2):
+        found = recording.of_campaigns([*campaigns, unknown])
+
+    assert found == {each: recording.of_campaign(each) for each in [*campaigns, unknown]}
 
 
 def test_one_query_is_enough_where_no_list_has_a_choice(settings, django_assert_num_queries):
