@@ -118,8 +118,28 @@ def campaign_report(campaign_id: int, sent: int) -> CampaignReport:
         sent=sent,
         totals=overview([campaign_id])[campaign_id],
         hours=_hours(campaign_id),
-        links=_links(campaign_id),
+        links=links_of(campaign_id),
     )
+
+
+def links_of(campaign_id: int) -> list[LinkReport]:
+    """Return the links of a campaign, the most clicked by people first (two queries)."""
+    clicks = {row.link_id: row for row in LinkTotal.objects.filter(campaign_id=campaign_id)}
+    nothing = LinkTotal()
+    links = []
+    for link_id, url in Link.objects.filter(campaign_id=campaign_id).values_list("id", "url"):
+        row = clicks.get(link_id, nothing)
+        links.append(
+            LinkReport(
+                link_id=link_id,
+                url=url,
+                clicks=row.clicks,
+                unique_clicks=row.unique_clicks,
+                machine_clicks=row.machine_clicks,
+                unique_machine_clicks=row.unique_machine_clicks,
+            )
+        )
+    return sorted(links, key=lambda link: (-link.clicks, link.link_id))
 
 
 def moments(campaign_id: int, start: datetime, end: datetime) -> list[Hour]:
@@ -176,25 +196,6 @@ def _hours(campaign_id: int) -> list[Hour]:
             )
         )
     return hours
-
-
-def _links(campaign_id: int) -> list[LinkReport]:
-    clicks = {row.link_id: row for row in LinkTotal.objects.filter(campaign_id=campaign_id)}
-    nothing = LinkTotal()
-    links = []
-    for link_id, url in Link.objects.filter(campaign_id=campaign_id).values_list("id", "url"):
-        row = clicks.get(link_id, nothing)
-        links.append(
-            LinkReport(
-                link_id=link_id,
-                url=url,
-                clicks=row.clicks,
-                unique_clicks=row.unique_clicks,
-                machine_clicks=row.machine_clicks,
-                unique_machine_clicks=row.unique_machine_clicks,
-            )
-        )
-    return sorted(links, key=lambda link: (-link.clicks, link.link_id))
 
 
 def _timeline(hours: list[Hour]) -> list[Hour]:

@@ -1,6 +1,6 @@
 """The charts of a report as data, and the tables beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil, sqrt
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from django.utils.timezone import get_current_timezone
 
 from tracking.counted import Counted, clicks, opens
 from tracking.curves import Curve, week
-from tracking.reports import CampaignReport, Hour, LinkReport
+from tracking.reports import Hour, LinkReport
 
 BARS_UP_TO = 12  # points; a line through fewer would be dots
 SHORTEST = 6  # points that a chart has at least
@@ -76,9 +76,9 @@ def cell(number: int, most: int) -> Cell:
     return Cell(number, ceil(HEATS * sqrt(number / most)) if most else 0)
 
 
-def link_rows(found: CampaignReport, counted: Counted) -> list[dict[str, Any]]:
+def link_rows(found: Iterable[LinkReport], counted: Counted) -> list[dict[str, Any]]:
     """Return the links, the most clicked first, each with its bar and its share of all clicks."""
-    links = sorted(found.links, key=lambda link: (-clicks(link, counted), link.link_id))
+    links = sorted(found, key=lambda link: (-clicks(link, counted), link.link_id))
     whole = sum(clicks(link, counted) for link in links)
     longest = clicks(links[0], counted) if links else 0
     return [

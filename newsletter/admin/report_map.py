@@ -1,5 +1,6 @@
 """A campaign's mail with its clicks drawn over it, and the links as a table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,7 +10,6 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from newsletter import clickmap
-from newsletter.admin.figures import figures
 from newsletter.admin.outbox import MAIL_POLICY
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.preview import MADE_UP
@@ -19,7 +19,7 @@ from newsletter.clickmap import ClickMap
 from newsletter.models import Campaign, Edition
 from newsletter.templating import TemplateProblem
 from tracking.counted import Counted, clicks
-from tracking.reports import CampaignReport, campaign_report
+from tracking.reports import LinkReport, links_of
 
 # As a caught mail is shown, but its links lead nowhere at all.
 POLICY: dict[str, Any] = {**MAIL_POLICY, "sandbox": [""]}
@@ -30,7 +30,7 @@ def click_map(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Show the map in its frame, and the table beside it."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     shown = asked(request)
-    found = _report(campaign)
+    found = links_of(campaign_id)
     drawn, problem = _drawn(campaign, found, shown.counted)
     return page(
         request,
@@ -57,7 +57,7 @@ def click_map(request: HttpRequest, campaign_id: int) -> HttpResponse:
 def frame(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Answer with the mail and its badges, for the frame of the page."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
-    drawn, _ = _drawn(campaign, _report(campaign), asked(request).counted)
+    drawn, _ = _drawn(campaign, links_of(campaign_id), asked(request).counted)
     if drawn is None:
         raise Http404("There is no picture of this mail.")
     response = HttpResponse(drawn.html)
@@ -65,18 +65,14 @@ def frame(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return response
 
 
-def _report(campaign: Campaign) -> CampaignReport:
-    return campaign_report(campaign.pk, figures([campaign])[campaign.pk].sent)
-
-
 def _drawn(
-    campaign: Campaign, found: CampaignReport, counted: Counted
+    campaign: Campaign, found: Sequence[LinkReport], counted: Counted
 ) -> tuple[ClickMap | None, str]:
     """Return the picture; None, with what to say instead, where there is none."""
     edition = Edition.objects.filter(campaign=campaign).first()
     if edition is None:
         return None, "The mail as it was sent is not kept."
-    counts = {link.link_id: clicks(link, counted) for link in found.links}
+    counts = {link.link_id: clicks(link, counted) for link in found}
     try:
         return clickmap.draw(edition, MADE_UP, counts), ""
     except TemplateProblem as problem:

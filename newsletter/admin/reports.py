@@ -1,5 +1,6 @@
 """The report of a campaign: what came of it, refreshed while people read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ from newsletter.comparing import SETTLED, usual
 from newsletter.models import Campaign
 from subscribers import recording
 from tracking import curves, forward_reports
-from tracking.reports import campaign_report
+from tracking.reports import LinkReport, campaign_report, links_of
 
 EVERY = 4  # seconds between two looks at the numbers
 
@@ -72,7 +73,8 @@ def report_json(request: HttpRequest, campaign_id: int) -> JsonResponse:
 @require_GET
 def report_links(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Answer with the table of links, for the page to fetch anew."""
-    content = _content(get_object_or_404(Campaign, pk=campaign_id), asked(request))
+    campaign, shown = get_object_or_404(Campaign, pk=campaign_id), asked(request)
+    content = {"campaign": campaign, "shown": shown, **_links(links_of(campaign_id), shown)}
     return HttpResponse(_part("report_links", content, request))
 
 
@@ -101,7 +103,6 @@ def _content(campaign: Campaign, shown: Shown) -> dict[str, Any]:
         "state": _state(campaign, numbers, moment),
         "going": report_state.going(campaign, outcome),
         "facts": report_state.facts(campaign, campaign.from_email or settings.DEFAULT_FROM_EMAIL),
-        "report": found,
         "forwards": numbers.forwards,
         "usual": numbers.usual,
         "note": "" if is_empty else naming_note(found, numbers.choice),
@@ -113,8 +114,12 @@ def _content(campaign: Campaign, shown: Shown) -> dict[str, Any]:
         "is_daily": bool(curve.step.days),
         "heat": heat_map(found.hours, shown.counted, shown.heat),
         "hours": range(24),
-        "links": link_rows(found, shown.counted),
+        **_links(found.links, shown),
     }
+
+
+def _links(found: Sequence[LinkReport], shown: Shown) -> dict[str, Any]:
+    return {"links": link_rows(found, shown.counted), "links_in_all": len(found)}
 
 
 def _state(campaign: Campaign, numbers: Numbers, moment: datetime) -> report_state.State:

@@ -255,6 +255,19 @@ def test_payload_is_words(admin_client, sent_campaign, edition, read):
 
 
 @pytest.mark.parametrize("number", [1, 40])
+def test_the_table_of_links_asks_for_links_alone(
+    admin_client, sent_campaign, number, django_assert_num_queries
+):
+    for page in range(number):
+        Link.objects.create(campaign_id=sent_campaign.pk, url=f"https://example.org/pages/{page}")
+
+    with django_assert_num_queries(5):  # session, user, campaign, links, clicks
+        page = admin_client.get(url("report_links", sent_campaign)).content.decode()
+
+    assert page.count("https://example.org/pages/") == number
+
+
+@pytest.mark.parametrize("number", [1, 40])
 def test_report_costs_the_same(admin_client, sent_campaign, number, django_assert_max_num_queries):
     for page in range(number):
         Link.objects.create(campaign_id=sent_campaign.pk, url=f"https://example.org/{page}")
