@@ -1,14 +1,14 @@
-"""Run the legs that the command line names, or all, and print a table of them."""
+"""Run the legs of tracking that the command line names, or all: `make bench-tracking`."""
 
-import argparse
-import signal
 import sys
+from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
-from typing import NoReturn
 
 import django
 
-from benchmarks.report import Incomplete, Ratio, say, table
+from benchmarks import command
+from benchmarks.report import Ratio
 from benchmarks.tracking.sizes import QUICK, WHOLE, Sizes
 
 LEGS = ("edge", "ingest", "reports")
@@ -16,44 +16,20 @@ LEGS = ("edge", "ingest", "reports")
 
 def main() -> int:
     """Return the exit code: 0 whatever the ratios are, 1 when a leg found something missing."""
-    signal.signal(signal.SIGTERM, _stop)  # so that everything that was started is stopped
-    legs, sizes = _arguments()
-    django.setup()
-    ratios: list[Ratio] = []
-    failures: list[str] = []
-    for name in legs:
-        say(f"-- {name}")
-        # Imported only now: each imports models, which can be imported after django.setup only.
-        measure = import_module(f"benchmarks.tracking.{name}").measure
-        try:
-            ratios.extend(measure(sizes))
-        except Incomplete as problem:
-            failures.append(f"{name}: {problem}")
-    if ratios:
-        print(table(ratios))
-    for failure in failures:
-        print(f"DID NOT COMPLETE: {failure}")
-    return 1 if failures else 0
-
-
-def _arguments() -> tuple[list[str], Sizes]:
-    parser = argparse.ArgumentParser(prog="benchmarks tracking", description=__doc__)
-    parser.add_argument("legs", nargs="*", metavar="LEG", help=f"of {', '.join(LEGS)}; else all")
-    parser.add_argument("--quick", action="store_true", help="little of everything, to try it")
-    parser.add_argument("--rounds", type=int, help="of each ratio's two sides")
+    command.end_in_order()
+    parser = command.parser("tracking", LEGS)
     parser.add_argument("--keep", action="store_true", help="the databases of `reports`, for more")
-    chosen = parser.parse_args()
-    if unknown := set(chosen.legs) - set(LEGS):
-        parser.error(f"no such leg: {', '.join(sorted(unknown))} (there are {', '.join(LEGS)})")
+    chosen = command.parsed(parser, LEGS)
     sizes = QUICK if chosen.quick else WHOLE
-    sizes = sizes._replace(keep=chosen.keep)
-    if chosen.rounds:
-        sizes = sizes._replace(rounds=chosen.rounds)
-    return chosen.legs or list(LEGS), sizes
+    sizes = sizes._replace(keep=chosen.keep, rounds=chosen.rounds or sizes.rounds)
+    django.setup()
+    return command.measured(chosen.legs, partial(_measure, sizes))
 
 
-def _stop(*_: object) -> NoReturn:
-    sys.exit(143)
+def _measure(sizes: Sizes, name: str) -> Iterable[Ratio]:
+    # Imported only now: each imports models, which can be imported after django.setup only.
+    found: Iterable[Ratio] = import_module(f"benchmarks.tracking.{name}").measure(sizes)
+    return found
 
 
 if __name__ == "__main__":
