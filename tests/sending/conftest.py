@@ -15,7 +15,7 @@ from newsletter import campaigns
 from newsletter.models import Campaign, Delivery, SendingServer
 from newsletter.sending import run
 from tests.factories import make_campaign
-from tests.sending.several import make_server
+from tests.sending.several import LONG, make_server
 from tests.sending.sink import Sink
 
 # A busy machine makes no property false.
@@ -89,7 +89,7 @@ def worker(sink, settings):
         process.stdout.close()
 
 
-def send(campaign: Campaign, seconds: float = 20) -> run.Result:
+def send(campaign: Campaign, seconds: float = LONG) -> run.Result:
     """Send what is due, and finish the campaign when it is complete."""
     result = run.send(campaign.pk, seconds=seconds)
     campaigns.finish_complete()

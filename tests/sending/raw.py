@@ -33,7 +33,7 @@ class Line:
 
     def hang(self) -> None:
         """Do nothing until the test is over."""
-        self.is_over.wait(30)
+        self.is_over.wait()
 
     def drip(self, seconds: float = 0.02) -> None:
         """Send one byte now and then, and no whole line."""
@@ -65,7 +65,7 @@ class Raw:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -47,6 +47,7 @@ class Sink:
     on_body: Script = lambda recipient, count: None
     loses_reply: Script = lambda recipient, count: None  # keeps the mail, then does this
     seconds: float = 0.0  # before each answer to a body
+    holds: Callable[[], bool] = lambda: False  # no body is answered as long as this is so
     mails_per_connection: int = 0
     most_connections: int = 0
     user: tuple[str, str] | None = None
@@ -79,7 +80,7 @@ class Sink:
         """Who got more than one mail."""
         return [who for who, count in Counter(self.recipients).items() if count > 1]
 
-    def wait_for(self, count: int, seconds: float = 20) -> None:
+    def wait_for(self, count: int, seconds: float = 120) -> None:
         """Wait until `count` mails were accepted."""
         end = time.monotonic() + seconds
         while len(self.mails) < count:
@@ -91,14 +92,15 @@ class Sink:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._main, args=(ready,), daemon=True)
         self._thread.start()
-        assert ready.wait(5)
+        assert ready.wait(60)
         return self
 
     def stop(self) -> None:
         """Close the port and every connection."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(5)
+            self._thread.join(60)
+            assert not self._thread.is_alive()
 
     def restart(self) -> None:
         """Come back on the same port."""
@@ -262,6 +264,8 @@ class _Session:
         data = await self.body()
         if self.sink.seconds:
             await asyncio.sleep(self.sink.seconds)
+        while self.sink.holds():
+            await asyncio.sleep(0.005)
         recipient, sink = self.recipient, self.sink
         more = (self.parameters, self.rcpt_parameters)
         mail = Mail(self.sender, recipient, data, time.time(), *more)

@@ -20,13 +20,16 @@ MAIL = Mail("ada@example.org")
 NAME = "mail.example"
 
 
-def dial(endpoint=None) -> tuple[str, float]:
-    """Return where a socket leads to, and the seconds that it took."""
+NEVER = 3600  # seconds
+
+
+def dial(endpoint=None) -> str:
+    """Return where a socket leads to."""
 
     async def work():
-        begun = time.monotonic()
-        with await dialing.dial(endpoint or Endpoint(NAME, 25, "none")) as made:
-            return made.getpeername()[:2], time.monotonic() - begun
+        async with asyncio.timeout(60):
+            with await dialing.dial(endpoint or Endpoint(NAME, 25, "none")) as made:
+                return made.getpeername()[:2]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work())
@@ -96,31 +99,33 @@ def test_a_family_that_leads_nowhere_costs_the_head_start(listening, hanging, re
     good = listening("127.0.0.1")
     resolve(hanging("::1"), good)
 
-    where, seconds = dial()
+    begun = time.monotonic()
+
+    where = dial()
 
     assert where == good[1][:2]
-    assert dialing.HEAD_START <= seconds < dialing.HEAD_START + 1
+    assert time.monotonic() - begun >= dialing.HEAD_START
 
 
 def test_a_family_that_refuses_costs_nothing(listening, refusing, resolve, monkeypatch):
-    monkeypatch.setattr(dialing, "HEAD_START", 20)
+    monkeypatch.setattr(dialing, "HEAD_START", NEVER)
     good = listening("127.0.0.1")
     resolve(refusing("::1"), good)
 
-    where, seconds = dial()
+    where = dial()
 
     assert where == good[1][:2]
-    assert seconds < 5
 
 
 def test_the_families_take_turns(listening, hanging, resolve, monkeypatch):
+    """The only good address is the second one that is tried, or the last."""
     monkeypatch.setattr(dialing, "HEAD_START", 0.3)
     good = listening("127.0.0.1")
-    resolve(*(hanging("::1") for _ in range(4)), good)
+    resolve(*[hanging("::1")] * 300, good)
 
-    _, seconds = dial()
+    where = dial()
 
-    assert seconds < 1
+    assert where == good[1][:2]
 
 
 def test_the_first_that_answers_wins_and_the_others_are_closed(listening, resolve, monkeypatch):
@@ -128,7 +133,7 @@ def test_the_first_that_answers_wins_and_the_others_are_closed(listening, resolv
     addresses = [listening(host) for host in ("::1", "127.0.0.1", "::1", "127.0.0.1")]
     resolve(*addresses)
 
-    where, _ = dial()
+    where = dial()
 
     assert where in [address[:2] for _, address in addresses]
     gc.collect()  # a socket that was left open is an error

@@ -140,7 +140,7 @@ def postfix() -> Iterator[Callable[[bytes], bytes]]:
 
 
 def wait_for_port(port: int) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 10).close()

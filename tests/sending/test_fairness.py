@@ -1,7 +1,6 @@
 """Several campaigns at once, and mails that wait behind none of them."""
 
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,11 +11,11 @@ from newsletter.models import Campaign, Edition, Pause
 from subscribers.models import Confirmation, Subscription
 from tests.factories import make_list, make_subscriber, make_subscription
 from tests.sending.conftest import numbers
-from tests.sending.several import Going, crowd, mails, unused, wait_until
-from tests.sending.sink import Mail, Sink
+from tests.sending.several import Going, ahead, crowd, mails, unused, wait_until
+from tests.sending.sink import Mail
 from tests.sending.verifying import by_dkimpy, by_opendkim
 
-SLOWLY = 0.02  # seconds
+SLOWLY = 0.05  # seconds: 1,200 mails take 15
 
 
 def to(domain: str, arrived: list[Mail]) -> int:
@@ -49,9 +48,11 @@ def test_two_campaigns_get_equal_shares(two):
     sink, one, other = two
 
     with Going(one, other):
-        sink.wait_for(300)
+        wait_until(lambda: to("one.example", sink.mails) and to("other.example", sink.mails))
+        since = len(sink.mails)
+        sink.wait_for(since + 300)
 
-    arrived = mails([sink])[:300]
+    arrived = mails([sink])[since : since + 300]
     assert to("one.example", arrived) == pytest.approx(150, abs=15)
     assert to("other.example", arrived) == pytest.approx(150, abs=15)
 
@@ -62,11 +63,11 @@ def test_a_campaign_that_starts_meanwhile_joins_at_once(two, started):
     with Going():
         sink.wait_for(100)
         third = started(0, lists=[crowd(300, "third.example")])
-        took = wait_until(lambda: to("third.example", sink.mails) > 0)
+        wait_until(lambda: to("third.example", sink.mails))
         since = len(sink.mails)
         sink.wait_for(since + 150)
 
-    assert took < 3
+    assert since < 1000
     shares = mails([sink])[since : since + 150]
     assert to("third.example", shares) == pytest.approx(50, abs=10)
     assert all("in_doubt" not in numbers(campaign) for campaign in (one, other, third))
@@ -110,25 +111,17 @@ def test_stopping_one_campaign_leaves_the_other_alone(two, move):
 
 def test_a_throttled_campaign_does_not_hold_up_the_other(two):
     sink, one, other = two
-    campaigns.set_pace(one.pk, throttle=60)
+    campaigns.set_pace(one.pk, throttle=15)
     sink.seconds = 0
+    begun = time.time()
 
     with Going(one, other):
-        took = wait_until(lambda: to("other.example", sink.mails) == 600)
+        wait_until(lambda: to("other.example", sink.mails) == 600)
 
-    assert took < 5
-    assert to("one.example", sink.mails) < 10
+    assert ahead([sink], 15 / 60, begun, to="@one.example") < 2
 
 
 # --- mails that a person waits for ------------------------------------------------------------
-
-
-@contextmanager
-def at_once(sink: Sink, email: str, seconds: float = 2.0):
-    begun = time.monotonic()
-    yield
-    assert time.monotonic() - begun < seconds
-    assert email in sink.recipients
 
 
 def test_a_request_to_confirm_does_not_wait_behind_a_campaign(two):
@@ -137,9 +130,11 @@ def test_a_request_to_confirm_does_not_wait_behind_a_campaign(two):
 
     with Going(one, other):
         sink.wait_for(50)
-        with at_once(sink, "ada@new.example"):
-            confirmations.send_due()
-        assert len(sink.mails) < 1200
+        confirmations.send_due()
+        arrived = list(sink.recipients)
+
+    assert "ada@new.example" in arrived
+    assert len(arrived) < 1000
 
 
 def test_a_request_to_confirm_goes_out_over_a_limit_that_is_reached(servers, started):
@@ -150,8 +145,9 @@ def test_a_request_to_confirm_goes_out_over_a_limit_that_is_reached(servers, sta
     assert numbers(campaign) == {"sent": 10, "pending": 10}
     ask_to_confirm("ada@new.example")
 
-    with at_once(sink, "ada@new.example"):
-        confirmations.send_due()
+    confirmations.send_due()
+
+    assert "ada@new.example" in sink.recipients
 
 
 def test_a_request_to_confirm_takes_the_first_server_that_works(servers, settings):
@@ -230,7 +226,7 @@ def test_requests_to_confirm_arrive_signed(servers, records):
 def test_only_mail_over_a_relay_that_does_not_sign_is_signed_by_us(servers, started, records):
     relay, _ = servers(relay_signs=True)
     plain, _ = servers()
-    relay.seconds = plain.seconds = 0.01
+    relay.holds = plain.holds = lambda: not (relay.connections and plain.connections)
     campaign = started(60)
 
     with Going(campaign) as going:

@@ -38,7 +38,7 @@ def test_a_worker_that_survives_a_crash_writes_the_journal_anew(
     sink, started, worker, settings, crashes
 ):
     settings.SEND_BATCH_SIZE = 60
-    sink.seconds = 0.05
+    sink.seconds = 0.2
     campaign = started(0, lists=[crowd(PEOPLE)])
     process = worker(campaign, batch_size=60)
     sink.wait_for(15)
@@ -50,6 +50,7 @@ def test_a_worker_that_survives_a_crash_writes_the_journal_anew(
     process.kill()
     process.wait()
     let_leases_end()
+    sink.seconds = 0
     finish(campaign)
 
     outcome = numbers(campaign)

@@ -54,7 +54,7 @@ def postfix(settings):
 
 
 def wait_for(port):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         with socket.socket() as made:
             if made.connect_ex(("127.0.0.1", port)) == 0:

@@ -18,7 +18,7 @@ from subscribers import erase
 from subscribers.models import Subscriber
 from tests.factories import make_list, make_subscriber
 from tests.sending.conftest import aside, numbers, send
-from tests.sending.several import Going, wait_until
+from tests.sending.several import LONG, Going, wait_until
 
 
 def beside(work) -> threading.Thread:
@@ -40,7 +40,7 @@ def test_a_tick_does_not_finish_a_campaign_whose_mails_are_just_being_retried(
 ):
     sink.on_rcpt = lambda who, count: "552 5.2.2 over quota, for good" if count == 1 else None
     campaign = started(3)
-    run.send(campaign.pk, seconds=20)
+    run.send(campaign.pk, seconds=LONG)
     # It is running still: the tick that finishes it comes while the button is pressed.
     assert numbers(campaign) == {"failed": 3}
     add, ticks = batches.add, []
@@ -53,7 +53,7 @@ def test_a_tick_does_not_finish_a_campaign_whose_mails_are_just_being_retried(
     monkeypatch.setattr(batches, "add", add_slowly)
 
     outcomes.retry_failed(campaign.pk)
-    ticks[0].join(5)
+    ticks[0].join()
 
     campaign.refresh_from_db()
     assert numbers(campaign) == {"pending": 3}
@@ -116,11 +116,11 @@ def test_a_deferral_of_who_was_taken_out_does_not_make_a_batch_spin(
         return await close(db, claim, recording.Record(), **options)
 
     monkeypatch.setattr(recording, "close", press_before_it_closes)
-    run.send(campaign.pk, seconds=5)
+    run.send(campaign.pk, seconds=LONG)
     monkeypatch.undo()
     claims = Batch.objects.order_by("id").first().fence
 
-    run.send(campaign.pk, seconds=1)
+    run.send(campaign.pk, seconds=LONG)
 
     assert pressed == [1]
     assert Batch.objects.order_by("id").first().fence - claims <= 1
@@ -150,7 +150,7 @@ def test_several_campaigns_leave_two_mails_in_doubt_for_a_connection(
 
     monkeypatch.setattr(Prepared, "run", watch)
 
-    run.send(seconds=20)
+    run.send(seconds=LONG)
 
     assert len(sink.mails) == 90
     assert 0 < most <= 2
@@ -159,7 +159,7 @@ def test_several_campaigns_leave_two_mails_in_doubt_for_a_connection(
 def test_a_pace_that_is_set_while_the_last_mail_of_a_run_goes_out_holds(sink, started):
     sink.seconds = 3
     campaign = started(3)
-    going = Going(seconds=20)
+    going = Going()
     going.start()
     wait_until(lambda: "DATA" in sink.commands)
     another_day = (timezone.localtime().isoweekday() + 2) % 7 + 1
@@ -167,7 +167,7 @@ def test_a_pace_that_is_set_while_the_last_mail_of_a_run_goes_out_holds(sink, st
     campaigns.set_pace(campaign.pk, throttle=None, send_days=[another_day])
     time.sleep(1.3)  # the run has seen that, and stops
     campaigns.set_pace(campaign.pk, throttle=None)
-    going.join(15)
+    going.wait()
 
     campaign.refresh_from_db()
     soon = timezone.now() + timedelta(seconds=30)
@@ -203,9 +203,10 @@ def test_a_worker_that_slept_in_a_transaction_goes_on(transactional_db, settings
     async def work(db):
         tries.append(True)
         async with db.transaction():
-            await db.execute("SELECT 1")
+            process = db.info.backend_pid
             if len(tries) == 1:
-                time.sleep(1.5)  # PostgreSQL ends the session
+                # It does not look at its connection, while PostgreSQL ends the session.
+                aside(lambda: wait_until(lambda: not _lives(process)))
             await db.execute("SELECT 1")
         return "done"
 
@@ -237,13 +238,26 @@ def test_who_is_settled_while_they_are_sent_to_again_is_in_nobody_s_way(started)
         reading = beside(lambda: settled.append(outcomes.settle(campaign.pk, [person], "sent")))
         wait_until(_somebody_waits)
         assert outcomes.resend_in_doubt(campaign.pk) == 1
-    reading.join(10)
+    reading.join()
 
     assert settled == [0]
     assert numbers(campaign) == {"pending": 1}
 
 
+_HERE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+
 def _somebody_waits() -> bool:
+    # Not everything that is waited for is of a database; who waits has something here.
+    of_here = f"SELECT pid FROM pg_locks WHERE {_HERE}"
+    return _exists(f"pg_locks WHERE NOT granted AND pid IN ({of_here})")
+
+
+def _lives(process: int) -> bool:
+    return _exists(f"pg_stat_activity WHERE pid = {process}")
+
+
+def _exists(what: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {what})")
         return bool(cursor.fetchone()[0])

@@ -9,6 +9,7 @@ import time
 
 from newsletter.sending import database
 from tests.sending.conftest import numbers, send
+from tests.sending.several import LONG
 
 LEASE = 1
 
@@ -26,7 +27,7 @@ def test_a_batch_locked_by_a_worker_that_went_silent_is_sent_by_another(sink, st
     silent = []
     with asyncio.Runner() as runner:
         runner.run(go_silent())
-        end = time.monotonic() + 6 * LEASE
+        end = time.monotonic() + LONG
         while numbers(campaign) != {"sent": 5} and time.monotonic() < end:
             send(campaign)
             time.sleep(0.1)

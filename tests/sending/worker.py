@@ -15,6 +15,6 @@ if __name__ == "__main__":
     settings.SEND_BATCH_SIZE = int(batch_size)
     settings.SEND_CONNECTIONS = 4
     with shutdown.put_off() as is_stopping:
-        result = run.send(int(campaign_id), seconds=60, is_stopping=is_stopping)
+        result = run.send(int(campaign_id), seconds=120, is_stopping=is_stopping)
         sys.stdout.write(f"{result}\n")
         sys.stdout.flush()
