@@ -52,6 +52,7 @@ Links = dict[int, str]  # id -> address
 
 # Characters with no place in an address; a line break in one would start a header of its own.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_NUMBER = re.compile(r"[0-9]{1,19}")  # what anybody put into Redis need not be an id
 # A name or an address, and a port. About all else, programs differ in what they take for the host.
 _PLACE = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]*)?", re.IGNORECASE)
 
@@ -213,7 +214,7 @@ class Targets:
 
     async def _from_redis(self, campaign_id: int) -> Links:
         urls: dict[str, str] = await self._redis.hgetall(key(campaign_id))  # type: ignore[assignment]
-        return {int(link_id): str(url) for link_id, url in urls.items() if link_id.isdecimal()}
+        return {int(each): str(url) for each, url in urls.items() if _NUMBER.fullmatch(each)}
 
     async def _to_redis(self, campaign_id: int, urls: Links) -> Links:
         await self._redis.hset(key(campaign_id), mapping={str(each): urls[each] for each in urls})
@@ -236,9 +237,21 @@ class Targets:
         if await self._redis.llen(published_key()) < self._published:
             self._published = 0
         campaigns = await self._redis.lrange(published_key(), self._published, -1)
-        for campaign_id in map(int, campaigns[-1000:]):
-            self._learn(campaign_id, await self._from_redis(campaign_id))
+        for campaign_id in campaigns[-1000:]:
+            if _NUMBER.fullmatch(campaign_id):
+                await self._learn_from_redis(int(campaign_id))
+            else:
+                logger.warning("link targets: no number among the published: %.40r", campaign_id)
         self._published += len(campaigns)
+
+    async def _learn_from_redis(self, campaign_id: int) -> None:
+        try:
+            urls = await self._from_redis(campaign_id)
+        except redis.ResponseError as error:
+            # It answers, so the next campaigns are not kept waiting for what this one lacks.
+            logger.warning("link targets: Redis holds none of %d (%s)", campaign_id, error)
+        else:
+            self._learn(campaign_id, urls)
 
     async def _copy(self) -> None:
         """Bring to the disk what was learned since the last time."""

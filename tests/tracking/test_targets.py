@@ -31,6 +31,13 @@ def run(settings, scene, wait=0.0):
     return asyncio.run(play())
 
 
+async def until(condition):
+    """Wait until something is so."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 def link(stored, settings):
     """A link in PostgreSQL alone, at an address that the edge's own connection reaches."""
@@ -249,9 +256,10 @@ def test_published_links_are_known_before_anybody_asks(link, settings):
     links.publish(7)
 
     async def scene(known):
+        await until(lambda: known.recall(link.id))
         return known.recall(link.id)
 
-    assert run(settings, scene, wait=0.5) == "https://example.org/story"
+    assert run(settings, scene) == "https://example.org/story"
 
 
 def test_links_published_later_are_learned(link, settings, monkeypatch):
@@ -261,7 +269,7 @@ def test_links_published_later_are_learned(link, settings, monkeypatch):
     async def scene(known):
         assert known.recall(link.id) is None
         await asyncio.to_thread(publish)
-        await asyncio.sleep(0.5)
+        await until(lambda: known.recall(link.id))
         return known.recall(link.id)
 
     def publish():
@@ -273,11 +281,26 @@ def test_links_published_later_are_learned(link, settings, monkeypatch):
     assert run(settings, scene, wait=0.3) == "https://example.org/story"
 
 
+@pytest.mark.parametrize("junk", ["x", "", "7.0", "-1", "\u0667", "1_0", b"\xff", "9" * 5000, "8"])
+def test_what_is_no_campaign_does_not_hide_those_after_it(link, events, settings, junk):
+    events.rpush(targets.published_key(), junk)
+    events.set(targets.key(8), "not a hash")
+    links.publish(7)
+    settings.DATABASE_URL = NOWHERE
+
+    async def scene(known):
+        await until(lambda: known.recall(link.id))
+        return known._published
+
+    assert run(settings, scene) == 2
+
+
 def test_newest_links_are_read_from_postgresql_at_the_start(link, settings):
     async def scene(known):
+        await until(lambda: known.recall(link.id))
         return known.recall(link.id)
 
-    assert run(settings, scene, wait=0.5) == "https://example.org/story"
+    assert run(settings, scene) == "https://example.org/story"
 
 
 def test_a_link_that_redis_forgot_is_asked_of_postgresql_and_told_to_redis(link, events, settings):
@@ -354,8 +377,9 @@ def test_with_both_away_the_disk_knows_what_was_ever_learned(link, settings):
 
     async def learn(known):
         await known.find(7, link.id)
+        await until(lambda: known.recall(other.id))
 
-    run(settings, learn, wait=0.3)
+    run(settings, learn)
     settings.DATABASE_URL, settings.REDIS_URL = NOWHERE, "redis://127.0.0.1:9/0"
 
     async def scene(known):
@@ -370,7 +394,7 @@ def test_a_link_that_left_the_memory_is_on_the_disk(link, settings, monkeypatch)
 
     async def scene(known):
         await known.find(7, link.id)
-        await asyncio.sleep(0.3)
+        await until(lambda: list(settings.TRACKING_SPOOL.with_name("links").glob("7.json")))
         settings.DATABASE_URL = NOWHERE
         known._redis.connection_pool.connection_kwargs["port"] = 9
         await known._redis.connection_pool.disconnect()
