@@ -4,6 +4,7 @@ import secrets
 
 from django.db import connection, transaction
 
+from subscribers.models import LeavingSum
 from tracking import rollups
 from tracking.models import (
     Breakdown,
@@ -32,6 +33,7 @@ _SUMS = (
     CampaignTotal,
     Forward,
     PossibleForwards,
+    LeavingSum,
 )
 
 # A number for each campaign, drawn at random and written nowhere else: counts of people stay what

@@ -5,10 +5,14 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from tests.factories import make_subscriber
+from subscribers import consent
+from subscribers.consent import Origin
+from subscribers.erase import erase as erase_person
+from subscribers.models import ConsentRecord, LeavingSum
+from tests.factories import make_list, make_subscriber
 from tests.tracking import exact, makers
 from tests.tracking.makers import append, clicked, opened
-from tracking import erase, ingest, links
+from tracking import erase, ingest, links, reports
 from tracking.models import CampaignHour, CampaignTotal, Event, Link, LinkTotal, Reader, ReaderLink
 
 
@@ -61,6 +65,23 @@ def test_nothing_of_a_campaign_stays_and_nothing_of_others_goes():
     assert list(Event.objects.values_list("campaign_id", flat=True)) == [8]
     assert list(Link.objects.values_list("id", flat=True)) == [other]
     exact.check()
+
+
+@pytest.mark.django_db
+def test_who_left_by_a_campaign_is_counted_until_the_campaign_is_erased():
+    news = make_list()
+    alice, bob = make_subscriber(lists=[news]), make_subscriber(lists=[news])
+    for person, campaign_id in ((alice, 7), (bob, 8)):
+        origin = Origin(method=ConsentRecord.Method.ONE_CLICK, campaign_id=campaign_id)
+        consent.unsubscribe(person.pk, [news.pk], origin=origin)
+
+    erase_person(alice.pk)
+
+    assert [reports.overview([each])[each].unique_unsubscribes for each in (7, 8)] == [1, 1]
+
+    erase.erase_campaign(7)
+
+    assert set(LeavingSum.objects.values_list("campaign_id", flat=True)) == {8}
 
 
 def test_hits_that_are_being_stored_do_not_bring_the_name_back(stored):
