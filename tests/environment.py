@@ -18,3 +18,9 @@ os.environ.update(
 )
 for name in ("TRACKING_URL", "TRACKING_DEFAULT", "BOUNCE_DOMAIN", "ALLOWED_HOSTS", "BROKER_URL"):
     os.environ.pop(name, None)
+
+# Each process of pytest-xdist has a database of its own in PostgreSQL, and so in Redis.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+_redis, _, _number = os.environ.get("REDIS_URL", "").rpartition("/")
+if _worker and _number == "0":
+    os.environ["REDIS_URL"] = f"{_redis}/{1 + int(_worker) % 15}"
