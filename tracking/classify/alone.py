@@ -5,9 +5,9 @@ person's browser or mail program; for them doubts are collected, each with point
 seldom a person would give cause for it. Points: 3 settle it, 1 is worth a second look.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from math import ceil, inf, log, sqrt
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from math import ceil, inf, log
 from typing import Any, NamedTuple
 
 from tracking.classify import agents, headers
@@ -24,12 +24,15 @@ _LATE = 900  # seconds since the hand-over; most scanners are done, and readers 
 # do. As long as little is known, one in fifty is taken to.
 _FULL = log(0.15)
 _USUAL, _PRIOR = 0.02, 20.0
+_SPELL = 600.0  # seconds
 _LOADING = 0.1  # of those who come late; fewer with the picture are not all people
 _EXPECTED = {"headers:no-user": 0.5}  # of what is left out here and there
 # What says even more where hardly anybody gives cause for it.
 _SURELY = 0.01
 _SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5, "headers:no-user": 1.5}
 
+# What comes late: the number of its glance, its network, and when.
+_Reader = tuple[int, str, float]
 
 _NO_DOUBT = Doubt(0.0, "")
 # What a hit is taken for that nothing speaks against, by the role of its program.
@@ -82,12 +85,12 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     glances: list[_Glance] = []
     numbers: dict[Hashable, int] = {}
     # By program and network what came late: from whoever had the picture, and from all.
-    opened: Counter[tuple[int, str]] = Counter()
-    late: Counter[tuple[int, str]] = Counter()
+    opened: set[_Reader] = set()
+    late: set[_Reader] = set()
     seen = {(hit.subscriber, hit.network) for hit in hits if is_loading(hit.kind)}
     order: list[int] = []
     for hit in hits:
-        _, _, kind, _, subscriber, _, _, since, address, user_agent, marks = hit
+        _, at, kind, _, subscriber, _, _, since, address, user_agent, marks = hit
         network = networks.find(address)
         # Programs send the same headers each time, and their marks are one object.
         key = (user_agent, kind, id(marks), network, not address)
@@ -97,21 +100,23 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
             glances.append(_known(hit, network, chromium))
         order.append(number)
         if since is None or since > _LATE:
-            late[number, address] += 1
+            # Many people may share a network and a program; they come at many times.
+            reader = (number, address, at // _SPELL)
+            late.add(reader)
             if (subscriber, address) in seen:
-                opened[number, address] += 1
+                opened.add(reader)
     # Who follows a link and never loads the picture may be anything, and says nothing here; but
     # where hardly anybody loads it, that is how people are.
     looks = _looks(glances, opened if len(opened) > _LOADING * len(late) else late)
     return [looks[number] for number in order]
 
 
-def _looks(glances: Sequence[_Glance], readers: Mapping[tuple[int, str], int]) -> list[Look]:
+def _looks(glances: Sequence[_Glance], readers: Iterable[_Reader]) -> list[Look]:
     usual = _Readers()
     if any(glance.doubts for glance in glances):
-        for (number, _), hits in readers.items():
-            # Many people may share a network and a program; or it is a machine.
-            usual.add(glances[number], sqrt(hits))
+        spells = Counter((number, address) for number, address, _ in readers)
+        for (number, _), count in spells.items():
+            usual.add(glances[number], count)
     programs: dict[Hashable, int] = {}  # numbers are quicker to compare
     return [
         _look(
@@ -153,11 +158,11 @@ class _Readers:
     """
 
     def __init__(self) -> None:
-        self._all: defaultdict[Hashable, float] = defaultdict(float)
-        self._doubted: defaultdict[Hashable, float] = defaultdict(float)
+        self._all: Counter[Hashable] = Counter()
+        self._doubted: Counter[Hashable] = Counter()
 
-    def add(self, glance: _Glance, count: float) -> None:
-        """Count a program in a network as so many readers."""
+    def add(self, glance: _Glance, count: int) -> None:
+        """Count a program in a network, seen at so many times, as so many readers."""
         if glance.settled:
             return
         family = glance.family
@@ -165,7 +170,7 @@ class _Readers:
         self._all[glance.is_picture] += count
         for doubt in glance.doubts:
             # However many come from a network, it is one.
-            added = 1.0 if doubt.reason.startswith("network:") else count
+            added = 1 if doubt.reason.startswith("network:") else count
             self._doubted[family, doubt.reason] += added
             self._doubted[glance.is_picture, doubt.reason] += added
 
