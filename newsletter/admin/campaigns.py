@@ -47,19 +47,11 @@ class CampaignAdmin(Listing):
 
     # --- the list -----------------------------------------------------------------------
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list, with the figures of its page fetched at once."""
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        changelist = getattr(response, "context_data", {}).get("cl")
-        if changelist is not None:
-            campaigns = list(changelist.result_list)
-            numbers = figures(campaigns)
-            for campaign in campaigns:
-                campaign.figures = numbers[campaign.pk]
-            changelist.result_list = campaigns
-        return response
+    def prepare(self, found: list[Any]) -> None:
+        """Fetch the figures of the campaigns."""
+        numbers = figures(found)
+        for campaign in found:
+            campaign.figures = numbers[campaign.pk]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CampaignList]:
         """Return the list that knows where rows lead."""
@@ -110,24 +102,14 @@ class CampaignAdmin(Listing):
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.status == Campaign.Status.DRAFT)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form with what its preview needs."""
-        more = {
+    def form_context(self, request: HttpRequest, pk: int) -> dict[str, Any]:
+        """Return what the preview needs."""
+        return {
             "placeholders": PLACEHOLDERS,
             "preview_people": preview.people(),
             "preview_url": reverse("admin:newsletter_campaign_preview"),
             "part": "content",
         }
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), **more}
-        )
-        return response
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         """Remember who wrote it. Of a stored draft nothing is written but what the form holds."""

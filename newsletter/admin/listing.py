@@ -31,15 +31,45 @@ class Listing(ModelAdmin):  # type: ignore[misc]
         models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
     }
     empty_words = ""  # said when the list is empty, to who may fill it
+    list_title = ""  # of the page; empty: what its rows are called
+
+    def prepare(self, found: list[Any]) -> None:
+        """Fetch at once what the columns show of the rows of one page."""
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the page of the list shows besides its rows."""
+        return {}
+
+    def form_context(self, request: HttpRequest, pk: int) -> dict[str, Any]:
+        """Return what the page of the form shows besides its fields; `pk` is 0 for a new row."""
+        return {}
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Call the page what it shows; Django's own words are "Select subscriber to change"."""
-        title = capfirst(self.opts.verbose_name_plural)
-        answer: HttpResponse = super().changelist_view(
-            request, {"title": title, **(extra_context or {})}
-        )
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
+        more = {"title": title, **self.list_context(request), **(extra_context or {})}
+        answer: HttpResponse = super().changelist_view(request, more)
+        changelist = getattr(answer, "context_data", {}).get("cl")
+        if changelist is not None:
+            found = list(changelist.result_list)
+            self.prepare(found)
+            changelist.result_list = found
+        return answer
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form, and what stands beside it."""
+        # Whoever types an address may put anything in the place of a number.
+        pk = int(object_id) if object_id and object_id.isdecimal() else 0
+        more = {**(extra_context or {}), **self.form_context(request, pk)}
+        answer: HttpResponse = super().changeform_view(request, object_id, form_url, more)
         return answer
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
@@ -195,19 +195,9 @@ class SubscriberAdmin(Listing):
         """Show when the row was made."""
         return moment(subscriber.created_at)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form, and below it subscriptions, mail and the ledger."""
-        panels = person_panels(int(object_id)) if object_id.isdecimal() else {}
-        response: HttpResponse = super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), **panels}
-        )
-        return response
+    def form_context(self, request: HttpRequest, pk: int) -> dict[str, Any]:
+        """Return what stands below the form: subscriptions, mail and the ledger."""
+        return person_panels(pk) if pk else {}
 
     def get_urls(self) -> list[URLPattern]:
         """Add the buttons of a person's page, and the page of what they did."""

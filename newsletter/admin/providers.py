@@ -43,25 +43,23 @@ class ProviderAdmin(Listing):
     ordering = ("name",)
     warn_unsaved_form = False
     actions_on_top = False
+    list_title = "Mailbox providers"
     empty_words = "Providers whose limits are their own: Gmail, Microsoft, a large employer."
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list, with rows for the built-in ones, and what is paused."""
+        """Show the list, with rows for the built-in ones."""
         if Provider.objects.filter(is_builtin=True).count() < len(KNOWN):
             providers.add_known()
-        named = {"title": "Mailbox providers", **(extra_context or {})}
-        response: HttpResponse = super().changelist_view(request, named)
-        changelist = getattr(response, "context_data", {}).get("cl")
-        if changelist is not None:
-            lasting = Pause.objects.filter(until__gt=timezone.now()).exclude(provider="")
-            stopped = {pause.provider: pause for pause in lasting.order_by("until")}
-            found = list(changelist.result_list)
-            for provider in found:
-                provider.pause = stopped.get(provider.slug)
-            changelist.result_list = found
-        return response
+        return super().changelist_view(request, extra_context)
+
+    def prepare(self, found: list[Any]) -> None:
+        """Find out which of the providers are paused."""
+        lasting = Pause.objects.filter(until__gt=timezone.now()).exclude(provider="")
+        stopped = {pause.provider: pause for pause in lasting.order_by("until")}
+        for provider in found:
+            provider.pause = stopped.get(provider.slug)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Provider | None = None
@@ -86,22 +84,16 @@ class ProviderAdmin(Listing):
         if "mx" in form.changed_data:
             providers.look_up_again()
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form, with what is built in, and what is paused."""
-        more = dict(extra_context or {})
-        provider = Provider.objects.filter(pk=object_id).first() if object_id else None
-        if provider:
-            more["known"] = _KNOWN.get(provider.slug)
-            more["limits"] = limits_in_words(provider)
-            more["pauses"] = _pauses(provider.slug)
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, more)
-        return response
+    def form_context(self, request: HttpRequest, pk: int) -> dict[str, Any]:
+        """Return what is built in, and what is paused."""
+        provider = Provider.objects.filter(pk=pk).first()
+        if provider is None:
+            return {}
+        return {
+            "known": _KNOWN.get(provider.slug),
+            "limits": limits_in_words(provider),
+            "pauses": _pauses(provider.slug),
+        }
 
     @admin.display(description="Provider", ordering="name")
     def title(self, provider: Provider) -> SafeString:

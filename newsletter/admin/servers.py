@@ -42,22 +42,17 @@ class ServerAdmin(Listing):
 
     # --- the list -----------------------------------------------------------------------
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list, with the state of its servers fetched at once."""
-        more = {
+    def prepare(self, found: list[Any]) -> None:
+        """Look at the state of the servers."""
+        _look(found)
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the state of the server that SMTP_URL names."""
+        return {
             "smtp_url": places.smtp_url_host(),
             "has_servers": SendingServer.objects.exists(),
             "smtp_url_pause": _pause(rows.SMTP_URL),
         }
-        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **more})
-        changelist = getattr(response, "context_data", {}).get("cl")
-        if changelist is not None:
-            servers = list(changelist.result_list)
-            _look(servers)
-            changelist.result_list = servers
-        return response
 
     @admin.display(description="Server", ordering="name")
     def title(self, server: SendingServer) -> SafeString:
@@ -94,27 +89,19 @@ class ServerAdmin(Listing):
 
     # --- the form -----------------------------------------------------------------------
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form, with the server's state beside it."""
-        more = dict(extra_context or {})
-        server = SendingServer.objects.filter(pk=object_id).first() if object_id else None
-        if server:
-            _look([server])
-            more |= {
-                "server": server,
-                "pause": _pause(server.pk),
-                "plan": [(day, mails) for day, mails in warmup.plan(server)],
-                "plan_chart": _plan_chart(server),
-                **_usage(server.pk),
-            }
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, more)
-        return response
+    def form_context(self, request: HttpRequest, pk: int) -> dict[str, Any]:
+        """Return the server's state."""
+        server = SendingServer.objects.filter(pk=pk).first()
+        if server is None:
+            return {}
+        _look([server])
+        return {
+            "server": server,
+            "pause": _pause(server.pk),
+            "plan": [(day, mails) for day, mails in warmup.plan(server)],
+            "plan_chart": _plan_chart(server),
+            **_usage(server.pk),
+        }
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Store it, and let what waited for such a server go on."""

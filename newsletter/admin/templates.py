@@ -99,22 +99,12 @@ class TemplateAdmin(Listing):
         default = Template.objects.filter(is_default=True).first()
         return {"html": default.html if default else ""}
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form with what its preview needs."""
-        more = {
+    def form_context(self, request: HttpRequest, pk: int) -> dict[str, Any]:
+        """Return what the preview needs."""
+        return {
             "preview_people": preview.people(),
             "preview_url": reverse("admin:newsletter_campaign_preview_template"),
         }
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), **more}
-        )
-        return response
 
     def get_urls(self) -> list[URLPattern]:
         """Add the button that duplicates."""

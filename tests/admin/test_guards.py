@@ -173,3 +173,11 @@ def test_dashboard_shows_nothing_to_who_may_see_nothing(staff_client, everything
 
     assert "Recent campaigns" not in page
     assert "Active subscriptions" not in page
+
+
+@pytest.mark.parametrize("number", ["no-number", "9" * 30])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_an_address_that_names_no_row_is_no_error(admin_client, model, number):
+    response = admin_client.get(url(model, "change", number))
+
+    assert response.status_code in (302, 404)
