@@ -157,7 +157,7 @@ def test_a_look_that_takes_long_hangs_nobody_up_when_the_run_ends(slow, started,
         "newsletter.sending.batches._NO_LONGER",
         "SELECT 0::bigint, '' FROM pg_sleep(2) WHERE %(people)s::bigint[] IS NOT NULL "
         "AND %(lists)s::bigint[] IS NOT NULL "
-        "AND (%(gone)s, %(suppressed)s, %(left)s) IS NOT NULL",
+        "AND (%(gone)s::text, %(suppressed)s::text, %(left)s::text) IS NOT NULL",
     )
 
     with Going(campaign) as going:

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
@@ -201,13 +200,11 @@ def test_a_domain_without_an_answer_costs_the_others_nothing(names):
 def test_a_dead_resolver_is_given_up_soon(names):
     domains = [f"d{number}.example" for number in range(500)]
     names.records = dict.fromkeys(domains, SILENT)
-    begin = time.monotonic()
 
     servers = mail_servers.look_up(domains, [names.address])
 
     assert servers == {}
     assert len(set(names.asked)) < 50
-    assert time.monotonic() - begin < 30
 
 
 def test_without_a_resolver_nothing_is_known(monkeypatch):
