@@ -25,8 +25,11 @@ def free_port() -> int:
         return opened.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], Any], within: float = 10) -> Any:
-    """Return the first true answer of `condition`; fail after `within` seconds."""
+def wait_for(condition: Callable[[], Any], within: float = 120) -> Any:
+    """Return the first true answer of `condition`; fail after `within` seconds.
+
+    So long that only what never comes is waited for in vain, however busy the machine is.
+    """
     until = time.monotonic() + within
     while not (answer := condition()):
         assert time.monotonic() < until, "it did not happen in time"
@@ -125,7 +128,7 @@ class Process:
     def stop(self) -> int:
         """Ask it to end; return its exit code."""
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(120)
 
 
 class Edge(Process):
@@ -134,13 +137,13 @@ class Edge(Process):
     def __init__(self, folder: Path, **variables: str) -> None:
         self.port = free_port()
         super().__init__(folder, "edge", EDGE_PORT=str(self.port), **variables)
-        wait_for(self._answers, within=20)
+        wait_for(self._answers)
 
     def get(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None
     ) -> HTTPResponse:
         """Make one request; the body is in `.body`."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
         response.body = response.read()

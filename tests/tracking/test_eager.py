@@ -68,6 +68,11 @@ def test_a_request_that_waits_for_something_else_goes_on_after_it():
         await asyncio.sleep(0.01)
         done.append("answered")
 
+    async def soon(word):
+        async with asyncio.timeout(60):
+            while word not in done:
+                await asyncio.sleep(0.005)
+
     async def failing():
         await asyncio.sleep(0)
         raise ZeroDivisionError
@@ -77,9 +82,9 @@ def test_a_request_that_waits_for_something_else_goes_on_after_it():
         looked_up, stored = loop.create_future(), Stored(loop)
         start(request(looked_up, stored))
         looked_up.set_result("found")
-        await asyncio.sleep(0.05)
+        await soon("caught")
         stored.finish()
-        await asyncio.sleep(0.05)
+        await soon("answered")
 
     play(scene)
 
@@ -178,7 +183,7 @@ def test_other_coroutines_are_tasks(options):
 
         async def other():
             task = asyncio.current_task()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(60):
                 await stored
             return task
 

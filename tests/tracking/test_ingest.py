@@ -333,7 +333,7 @@ class TestTheProcess:
         process = start_ingest()
         append(opened())
 
-        wait_for(Event.objects.exists, within=20)
+        wait_for(Event.objects.exists)
 
         assert process.stop() == 0
         exact.check()
@@ -347,24 +347,24 @@ class TestTheProcess:
                 process.kill()
                 process = start_ingest()
 
-        wait_for(lambda: stream.backlog().packs == 0, within=40)
+        wait_for(lambda: stream.backlog().packs == 0)
 
         assert Event.objects.count() == 2000
         exact.check()
 
     def test_it_waits_for_redis(self, own_redis, start_ingest):
         process = start_ingest()
-        wait_for(lambda: "ingest runs" in process.log, within=20)
+        wait_for(lambda: "ingest runs" in process.log)
         own_redis.kill()
         wait_for(lambda: "ingest waits" in process.log)
         own_redis.start()
         append(opened())
 
-        wait_for(Event.objects.exists, within=20)
+        wait_for(Event.objects.exists)
 
     def test_it_waits_for_postgresql(self, start_ingest):
         process = start_ingest()
-        wait_for(lambda: "ingest runs" in process.log, within=20)
+        wait_for(lambda: "ingest runs" in process.log)
         append(opened())
         wait_for(Event.objects.exists)
         with connection.cursor() as cursor:
@@ -374,7 +374,7 @@ class TestTheProcess:
             )
         append(opened())
 
-        wait_for(lambda: Event.objects.count() == 2, within=20)
+        wait_for(lambda: Event.objects.count() == 2)
 
     def test_it_replays_what_a_dead_edge_left_on_the_disk(self, start_ingest, settings):
         left = spool.Spool(settings.TRACKING_SPOOL)
@@ -383,15 +383,15 @@ class TestTheProcess:
 
         start_ingest()
 
-        wait_for(Event.objects.exists, within=20)
+        wait_for(Event.objects.exists)
 
     def test_a_redis_that_forgot_everything_is_begun_anew(self, own_redis, start_ingest):
         process = start_ingest()
-        wait_for(lambda: "ingest runs" in process.log, within=20)
+        wait_for(lambda: "ingest runs" in process.log)
         own_redis.client().flushall()
         append(opened())
 
-        wait_for(Event.objects.exists, within=20)
+        wait_for(Event.objects.exists)
 
 
 def test_run_says_why_it_waits_and_ends_when_told(monkeypatch, caplog):

@@ -17,7 +17,7 @@ def test_work_that_failed_is_tried_again(caplog):
         loop = Loop(work, 0.01)
         while len(calls) < 3:
             await asyncio.sleep(0.01)
-        await loop.stop(within=1)
+        await loop.stop(within=60)
 
     asyncio.run(scene())
 
@@ -25,16 +25,17 @@ def test_work_that_failed_is_tried_again(caplog):
 
 
 def test_the_call_in_hand_is_finished():
-    done = []
+    done, begun = [], asyncio.Event()
 
     async def work():
+        begun.set()
         await asyncio.sleep(0.05)
         done.append(1)
 
     async def scene():
         loop = Loop(work, 60)
-        await asyncio.sleep(0.01)
-        await loop.stop(within=5)
+        await begun.wait()
+        await loop.stop(within=60)
 
     asyncio.run(scene())
 
