@@ -4,11 +4,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.browser import find_browser
 from tests.e2e.stack import Stack
 from tests.launcher.launched import open_folder
+
+# Seconds: a busy machine is slow to show a page.
+LONG = 240
+expect.set_options(timeout=1000 * LONG)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -26,7 +30,7 @@ def stack() -> Iterator[Stack]:
     with open_folder() as folder:
         running = Stack(folder / "run")
         running.start()
-        running.launched.wait_for("The demonstration was read", within=120)
+        running.launched.wait_for("The demonstration is ready", within=LONG)
         yield running
         assert running.stop() == 0
 
@@ -50,6 +54,7 @@ def browser() -> Iterator[Browser]:
 def page(browser, stack) -> Iterator[Page]:
     """A page of somebody who is signed in. Fails on any error in the browser's console."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=stack.url)
+    context.set_default_timeout(1000 * LONG)
     opened = context.new_page()
     problems: list[str] = []
     opened.on("console", lambda message: message.type == "error" and problems.append(message.text))

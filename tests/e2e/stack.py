@@ -23,7 +23,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.variables['WEB_PORT']}"
         self.launched: Launched
 
-    def start(self, within: float = 180) -> None:
+    def start(self, within: float = 240) -> None:
         """Start, and wait for the box with address and password."""
         script = str(ROOT / "scripts" / "bootstrap.py")
         self.launched = Launched(script, "run", **self.variables)
@@ -35,7 +35,7 @@ class Stack:
         assert found, self.launched.output
         return found[1]
 
-    def manage(self, *arguments: str, timeout: float = 180) -> str:
+    def manage(self, *arguments: str, timeout: float = 600) -> str:
         """Run manage.py as in a second terminal, and return what it prints."""
         clean = {name: os.environ[name] for name in BARE if name in os.environ}
         done = subprocess.run(

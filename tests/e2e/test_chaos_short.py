@@ -9,7 +9,7 @@ from tests.e2e import trials
 
 pytestmark = pytest.mark.e2e
 
-SENDING_WITHIN = 90  # seconds; it takes about 50, and 65 on a machine that is busy
+SENDING_WITHIN = 300  # seconds; it takes about 50, and 65 on a machine that is busy
 READING_WITHIN = 240  # seconds; it takes about 50, and 100 on a machine that is very busy
 
 

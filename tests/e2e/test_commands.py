@@ -130,7 +130,7 @@ class _SmallSink:
         self._controller.stop()
 
 
-def _status_when(stack: Stack, number: str, good, within: float = 60) -> dict[str, object]:
+def _status_when(stack: Stack, number: str, good, within: float = 240) -> dict[str, object]:
     end = time.monotonic() + within
     while True:
         status = json.loads(stack.manage("campaign", "status", number, "--json"))

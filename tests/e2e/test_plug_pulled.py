@@ -30,7 +30,7 @@ def stack():
     with open_folder() as folder:
         running = Stack(folder / "run")
         running.start()
-        running.launched.wait_for("The demonstration was read", within=120)
+        running.launched.wait_for("The demonstration is ready")
         yield running
         running.launched.finish()
 
@@ -58,7 +58,7 @@ class Readers(threading.Thread):
             return
         picture = re.findall(r'src="([^"]+/o/[^"]+)"', mail.get_body(("html",)).get_content())[0]
         parts = urlsplit(picture)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=120)
         connection.request("GET", parts.path)
         self.statuses[connection.getresponse().status] += 1
         connection.close()
@@ -71,10 +71,10 @@ def test_nothing_is_lost_and_nothing_is_doubled(stack, tmp_path):
     for plug in PLUGS:
         time.sleep(1.5)
         stack.kill(plug)
-    wait_until(lambda: status(stack, number)["state"] == "finished", 240)
+    wait_until(lambda: status(stack, number)["state"] == "finished", 480)
     end = status(stack, number)
     mails = Counter(recipients(stack.run_dir / "outbox", "Under fire"))
-    wait_until(lambda: sum(readers.statuses.values()) >= len(mails), 120)
+    wait_until(lambda: sum(readers.statuses.values()) >= len(mails), 480)
     readers.stopping.set()
     readers.join()
 
@@ -85,7 +85,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(stack, tmp_path):
     assert set(readers.statuses) == {200}
     wait_until(
         lambda: opens(report(stack, number)) == readers.statuses[200],
-        60,
+        240,
         lambda: f"{report(stack, number)} after {readers.statuses}",
     )
 

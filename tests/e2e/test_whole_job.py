@@ -25,7 +25,6 @@ BODY = """# Hello {{ subscriber.name or 'friend' }}
 
 Read [the story](https://example.org/story), or [the other one](https://example.org/other).
 """
-LONG = 120_000  # milliseconds
 # What these programs say of themselves; who says less is taken for a machine.
 MAIL_PROGRAM = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.5.0",
@@ -58,7 +57,7 @@ def test_import_send_and_see_it_read(page, stack, tmp_path):
     read_and_leave(stack, mails)
     page.get_by_role("link", name="Report").click()
     for name, value in {"opens": "2", "clicks": "1", "unsubscribes": "1"}.items():
-        expect(page.locator(f"[data-live={name}]")).to_have_text(value, timeout=20_000)
+        expect(page.locator(f"[data-live={name}]")).to_have_text(value)
 
 
 def make_list(page: Page, name: str, slug: str) -> None:
@@ -76,7 +75,7 @@ def import_people(page: Page, name: str, file: messy.MessyFile, folder: Path) ->
     page.select_option("#id_mailing_list", label=name)
     page.fill("#id_evidence", "Paper forms at the fair in Ely, May 2026")
     page.get_by_role("button", name="Start the import").click()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished")).to_be_visible()
     expect(page.locator("[data-live=added]")).to_have_text(f"{file.people:,}")
     expect(page.locator("[data-live=refused]")).to_have_text(f"{file.refused:,}")
     page.reload()
@@ -94,7 +93,7 @@ def send_campaign(page: Page, name: str, people: int) -> None:
     page.get_by_label(name).check()
     page.get_by_role("button", name="Review and send").click()
     page.get_by_role("button", name=f"Send to {people:,} people now").click()
-    expect(page.locator("[data-live=sent]")).to_have_text(f"{people:,}", timeout=LONG)
+    expect(page.locator("[data-live=sent]")).to_have_text(f"{people:,}")
     expect(page.locator("[data-live=pending]")).to_have_text("0")
 
 
@@ -138,7 +137,7 @@ def ask(
     method: str, url: str, body: str | None = None, program: dict[str, str] | None = None
 ) -> int:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=120)
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
     connection.request(method, parts.path, body, (program or {}) | headers)
     response = connection.getresponse()
@@ -146,17 +145,3 @@ def ask(
     connection.close()
     assert response.getheader("Set-Cookie") is None
     return response.status
-
-
-def test_the_demonstration_is_alive_and_can_be_removed(page, stack):
-    page.goto("/admin/")
-    page.get_by_role("link", name="The harbour in June (demo)").first.click()
-    page.get_by_role("link", name="Report").click()
-    expect(page.locator("[data-live=opens]")).not_to_have_text("0", timeout=20_000)
-
-    page.goto("/admin/")  # away from the report, which asks for news every few seconds
-    removed = stack.manage("remove_demo")
-
-    assert "1,000 people" in removed or "1000 people" in removed
-    page.goto("/admin/subscribers/mailinglist/")
-    expect(page.get_by_text("(demo)")).to_have_count(0)

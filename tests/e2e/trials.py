@@ -34,5 +34,5 @@ def run(package: str, *arguments: str, within: int) -> Said:
             text, _ = trial.communicate(timeout=within + 60)
         finally:
             trial.terminate()  # it ends everything that it started
-            trial.wait(30)
+            trial.wait(120)
     return Said(trial.returncode, text)

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# Seconds: so long that only what never comes is waited for in vain, however busy the machine is.
+LONG = 180
 BARE = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -52,12 +54,12 @@ class Launched:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern: str, *, times: int = 1, within: float = 30) -> str:
+    def wait_for(self, pattern: str, *, times: int = 1, within: float = LONG) -> str:
         """Return the first match once it was printed `times` times."""
 
         def found() -> bool:
             if len(re.findall(pattern, self.output)) < times and self.process.poll() is not None:
-                self._reader.join(5)
+                self._reader.join(LONG)
                 assert len(re.findall(pattern, self.output)) >= times, self.output
             return len(re.findall(pattern, self.output)) >= times
 
@@ -79,16 +81,20 @@ class Launched:
 
     def child(self, pattern: str) -> int:
         """Return the one process, of those the launcher itself has started, that looks like it."""
-        own = (pid for pid, parent in _parents() if parent == self.pid)
-        found = [pid for pid in own if re.search(pattern, _command(pid))]
-        assert len(found) == 1, (pattern, found)
-        return found[0]
+
+        def found() -> list[int]:
+            own = (pid for pid, parent in _parents() if parent == self.pid)
+            return [pid for pid in own if re.search(pattern, _command(pid))]
+
+        # It may be about to be started again.
+        wait_until(lambda: len(found()) == 1, why=lambda: f"{pattern}: {found()}")
+        return found()[0]
 
     def left(self) -> list[str]:
         """Return those of all processes ever seen that still run."""
         return [f"{pid} {command}" for pid in self._seen if (command := _command(pid))]
 
-    def stop(self, number: int = signal.SIGTERM, within: float = 60) -> int:
+    def stop(self, number: int = signal.SIGTERM, within: float = LONG) -> int:
         """Send a signal and return the exit code."""
         self.family()
         self.process.send_signal(number)
@@ -99,7 +105,7 @@ class Launched:
     def stop_reading(self) -> None:
         """Close our end of its output, after the next line."""
         self._reading = False
-        self._reader.join(10)
+        self._reader.join(LONG)
 
     def finish(self) -> None:
         """End it whatever happened."""
@@ -107,11 +113,11 @@ class Launched:
             self.family()
             self.process.terminate()
             try:
-                self.process.wait(60)
+                self.process.wait(LONG)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        self._reader.join(10)
+        self._reader.join(LONG)
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -123,7 +129,7 @@ class Launched:
 
 
 def wait_until(
-    condition: Callable[[], object], within: float = 15, why: Callable[[], str] = lambda: ""
+    condition: Callable[[], object], within: float = LONG, why: Callable[[], str] = lambda: ""
 ) -> None:
     deadline = time.monotonic() + within
     while not condition():

@@ -20,9 +20,9 @@ PROGRAMS = {
     "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
     f" start_new_session=True); {SAY_READY} time.sleep(600)",
     "broken": "raise SystemExit('no good')",
-    "slow_to_stop": f"import signal, sys, time; {SAY_READY}"
+    "slow_to_stop": "import signal, sys, time;"
     "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), print('bye', flush=True),"
-    " sys.exit())); time.sleep(600)",
+    f" sys.exit())); {SAY_READY} time.sleep(600)",
     "chatty": f"import time; {SAY_READY}\nwhile True: print('tick', flush=True); time.sleep(0.1)",
     # What it prints first has long been passed on when it says that it is ready.
     "late": f"import time; print('begun', flush=True); time.sleep(1.5); {SAY_READY}time.sleep(600)",
@@ -41,10 +41,10 @@ def main(names: list[str]) -> int:
                         [sys.executable, "-c", PROGRAMS[name]],
                         environment,
                         stop_order=order,
-                        stop_within=2,
+                        stop_within=float(os.environ.get("STOP_WITHIN", "600")),
                     )
                 )
-            supervisor.wait_ready(within=20)
+            supervisor.wait_ready(within=180)
             supervisor.say("ALL READY")
             supervisor.forever()
         except StopRequested:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts.ports import free_port
-from tests.launcher.launched import ROOT, Launched, open_folder
+from tests.launcher.launched import LONG, ROOT, Launched, open_folder
 
 pytestmark = pytest.mark.e2e
 
@@ -31,6 +30,7 @@ PROCESSES = {
     "ingest": "manage.py ingest",
     "mailcatcher": "manage.py mailcatcher",
 }
+MADE = "Bringing the database up to date"  # what takes long
 
 
 def variables(run_dir: Path) -> dict[str, str]:
@@ -52,7 +52,7 @@ def installation() -> Iterator[dict[str, str]]:
 def running(installation) -> Iterator[Launched]:
     launched = run(installation)
     try:
-        launched.wait_for("Ctrl-C stops everything", within=180)
+        launched.wait_for("Ctrl-C stops everything")
         yield launched
     finally:
         launched.finish()
@@ -63,12 +63,12 @@ def sign_in(installation: dict[str, str], password: str) -> str:
     jar = http.cookiejar.CookieJar()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
     address = f"http://127.0.0.1:{installation['WEB_PORT']}/admin/login/?next=/admin/"
-    page = browser.open(address, timeout=30).read().decode()
+    page = browser.open(address, timeout=LONG).read().decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert token
     form = {"csrfmiddlewaretoken": token[1], "username": "admin", "password": password}
     data = urllib.parse.urlencode(form).encode()
-    answer = browser.open(address, data, timeout=30)
+    answer = browser.open(address, data, timeout=LONG)
     return str(answer.url)
 
 
@@ -101,7 +101,7 @@ def test_secrets_are_for_their_owner_only(running, installation):
 def test_a_second_run_on_the_same_folder_is_refused(running, installation):
     second = run(installation)
 
-    assert second.process.wait(20) == 1
+    assert second.process.wait(LONG) == 1
     second.finish()
     assert f"already running with this RUN_DIR ({installation['RUN_DIR']})" in second.output
 
@@ -113,18 +113,19 @@ def test_a_killed_part_comes_back(running, name):
 
     os.kill(leader, signal.SIGKILL)
 
-    running.wait_for(f"{name} is back", times=already + 1, within=60)
+    running.wait_for(f"{name} is back", times=already + 1)
     assert f"{name} was killed by SIGKILL; starting it again" in running.output
     assert leader != running.child(PROCESSES[name])
 
 
-def test_stopped_it_leaves_nothing_and_the_second_start_is_quick():
+def test_stopped_it_leaves_nothing_and_the_second_start_makes_nothing_anew():
     with open_folder() as folder:
         settings = variables(folder / "run")
         first = run(settings)
         try:
-            first.wait_for("Ctrl-C stops everything", within=180)
+            first.wait_for("Ctrl-C stops everything")
             password = first.wait_for(r"Password   (\S+)")
+            assert MADE in first.output
             assert len(first.family()) > len(PROCESSES)
 
             assert first.stop(signal.SIGINT) == 0
@@ -134,11 +135,10 @@ def test_stopped_it_leaves_nothing_and_the_second_start_is_quick():
         finally:
             first.finish()
 
-        begun = time.monotonic()
         second = run(settings)
         try:
-            second.wait_for("Ctrl-C stops everything", within=60)
-            assert time.monotonic() - begun < 30  # four seconds on an idle machine
+            second.wait_for("Ctrl-C stops everything")
+            assert MADE not in second.output
             assert second.wait_for(r"Password   (\S+)") == password
             assert second.stop() == 0
             assert second.left() == []
@@ -152,7 +152,7 @@ def test_a_port_in_use_is_named_with_the_way_out(variable):
         settings = variables(folder / "run")
         with socket.create_server(("127.0.0.1", int(settings[variable]))):
             launched = run(settings)
-            code = launched.process.wait(30)
+            code = launched.process.wait(LONG)
             launched.finish()
 
     port = settings[variable]

@@ -13,7 +13,7 @@ import redis
 
 from scripts import binaries
 from scripts.account import find_place
-from tests.launcher.launched import Launched, open_folder, wait_until
+from tests.launcher.launched import LONG, Launched, open_folder, wait_until
 
 SOURCES = ("machine", "wheel")
 
@@ -117,7 +117,7 @@ def test_a_second_launcher_on_the_same_folder_is_refused(serve, run_dir):
 
     second = serve()
 
-    assert second.process.wait(20) == 1
+    assert second.process.wait(LONG) == 1
     second.wait_for(f"already running with this RUN_DIR .{run_dir}., as process {first.pid}")
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -156,7 +156,7 @@ def test_data_of_another_major_version_is_not_touched(serve, run_dir):
     second = serve()
 
     second.wait_for("was made by PostgreSQL 11, which is not here now")
-    assert second.process.wait(10) == 1
+    assert second.process.wait(LONG) == 1
 
 
 def test_an_interrupted_first_start_is_done_again(serve, run_dir):
@@ -173,7 +173,7 @@ def test_configured_servers_are_used_and_private_ones_not_started(serve):
     launched = serve(DATABASE_URL=os.environ["DATABASE_URL"], REDIS_URL=os.environ["REDIS_URL"])
 
     launched.wait_for("nothing to start")
-    assert launched.process.wait(10) == 0
+    assert launched.process.wait(LONG) == 0
     assert "Private" not in launched.output
 
 
@@ -181,7 +181,7 @@ def test_a_configured_server_that_is_not_there_is_named_without_its_password(ser
     launched = serve(REDIS_URL="redis://:hunter2@127.0.0.1:9/0")
 
     launched.wait_for("REDIS_URL is set, but nothing answers at 127.0.0.1:9")
-    assert launched.process.wait(10) == 1
+    assert launched.process.wait(LONG) == 1
     assert "hunter2" not in launched.output
 
 

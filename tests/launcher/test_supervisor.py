@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.launcher.launched import Launched, wait_until
+from tests.launcher.launched import LONG, Launched, wait_until
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_stopping_keeps_the_order(stage):
 
 
 def test_a_program_that_does_not_stop_is_killed_and_named(stage):
-    launched = stage("stubborn")
+    launched = stage("stubborn", STOP_WITHIN="2")
     launched.wait_for("ALL READY")
 
     launched.stop()
@@ -72,7 +72,7 @@ def test_a_second_interrupt_kills(stage):
     launched.wait_for("Stopping")
     launched.process.send_signal(signal.SIGINT)
 
-    assert launched.process.wait(1.9) == 0  # before the patience of two seconds is at its end
+    assert launched.process.wait(LONG) == 0  # the patience of the stage is longer
     assert launched.left() == []
 
 
@@ -86,7 +86,7 @@ def test_a_killed_program_comes_back_without_its_orphans(stage):
     launched.wait_for("family is back")
 
     assert "family was killed by SIGKILL; starting it again in 0.5 s." in launched.output
-    assert not alive(before - launched.family())
+    wait_until(lambda: not alive(before - launched.family()))
 
 
 def child_of(pid: int, pids: set[int]) -> bool:
@@ -100,13 +100,13 @@ def alive(pids: set[int]) -> list[int]:
 def test_a_program_that_keeps_failing_is_tried_later_each_time_then_given_up(stage):
     launched = stage("broken", "plain")
 
-    launched.wait_for("broken does not start", within=30)
+    launched.wait_for("broken does not start")
 
     waits = [float(wait) for wait in re.findall(r"again in ([\d.]+) s", launched.output)]
     assert waits == sorted(waits)
     assert len(set(waits)) == len(waits) >= 4
     assert "no good" in launched.output
-    assert launched.process.wait(10) != 0
+    assert launched.process.wait(LONG) != 0
 
 
 def test_stopping_while_still_starting(stage):
@@ -129,7 +129,7 @@ def test_a_killed_launcher_takes_everything_along(stage):
     launched.process.kill()
     launched.process.wait()
 
-    wait_until(lambda: not launched.left(), within=20, why=lambda: str(launched.left()))
+    wait_until(lambda: not launched.left(), why=lambda: str(launched.left()))
 
 
 def test_a_launcher_whose_reader_went_away_stops(stage):
@@ -140,5 +140,5 @@ def test_a_launcher_whose_reader_went_away_stops(stage):
 
     launched.stop_reading()
 
-    assert launched.process.wait(20) == 0
+    assert launched.process.wait(LONG) == 0
     assert launched.left() == []
