@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.exporting import FORMS, TABLES, WORDS, write
 from newsletter.models import Campaign
 from tracking.exports import NotPossible, Wanted
@@ -23,13 +23,11 @@ PEOPLE = "subscribers.view_subscriber"  # the right to see people's data
 def exports(request: HttpRequest, campaign_id: int = 0) -> HttpResponse:
     """Show what can be downloaded of a campaign, or of all."""
     campaign = get_object_or_404(Campaign, pk=campaign_id) if campaign_id else None
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/exports_page.html",
         "Exports",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="report",
         **rows(request),
     )

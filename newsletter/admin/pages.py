@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 
+from newsletter.models import Campaign
+
 View = Callable[..., HttpResponseBase]
 
 
@@ -18,6 +20,14 @@ def page(request: HttpRequest, template: str, title: str, **context: Any) -> Tem
     return TemplateResponse(
         request, template, {**admin.site.each_context(request), "title": title, **context}
     )
+
+
+def campaign_page(
+    request: HttpRequest, campaign: Campaign | None, template: str, title: str, /, **context: Any
+) -> TemplateResponse:
+    """Answer with a page about a campaign (None: about all), under its heading and tabs."""
+    about = {"opts": Campaign._meta, "original": campaign, "campaign": campaign}
+    return page(request, template, title, **{**about, **context})
 
 
 def permitted(view: View, permission: str) -> View:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from newsletter import outcomes
 from newsletter.admin.alerting import banners
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.admin.sending import attempt, to_progress
 from newsletter.models import Campaign, Delivery
 from newsletter.problems import CAUSES, STATUSES, Filter, Place, csv_lines, ids
@@ -37,13 +37,11 @@ def problems(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if campaign.started_at is None:
         return to_progress(campaign_id)
     numbers = progress_of(campaign)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/problems.html",
         "Not sent",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="problems",
         figures=numbers,
         statuses=STATUSES,
@@ -88,13 +86,11 @@ def again(request: HttpRequest, campaign_id: int, action: str) -> HttpResponse:
     wanted = replace(chosen(request, campaign_id, data), status=AGAIN[action])
     if request.method == "POST":
         return _send_again(request, action, wanted, ticked)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/again.html",
         "Retry failed" if action == RETRY else "Resend in doubt",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="problems",
         action=action,
         ticked=ticked,

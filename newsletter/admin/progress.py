@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from newsletter import wording
 from newsletter.admin import pace, problems
 from newsletter.admin.alerting import banners
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.models import Campaign
 from newsletter.situation import DEFERRED_LIMIT, Situation, situation
 
@@ -31,13 +31,11 @@ def progress(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if campaign.status == Campaign.Status.DRAFT:
         return HttpResponseRedirect(reverse("admin:newsletter_campaign_change", args=[campaign_id]))
     now = situation(campaign_id)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/progress.html",
         "Sending",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="progress",
         figures=now.progress,
         now=now,

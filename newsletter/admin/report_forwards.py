@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.models import Campaign
 from subscribers import passing_on
 from subscribers.models import Subscriber
@@ -30,13 +30,11 @@ def forwards(request: HttpRequest, campaign_id: int = 0) -> HttpResponse:
     place = min(int(before[:19]), LARGEST) if before.isdecimal() and before.isascii() else 0
     found = forward_list.page(campaign_id, place)
     may_see_people = request.user.has_perm("subscribers.view_subscriber")
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/report_forward_list.html",
         "Forwards",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="report",
         page="forwards",
         may_see_people=may_see_people,

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from newsletter import clickmap
 from newsletter.admin.outbox import MAIL_POLICY
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.admin.preview import MADE_UP
 from newsletter.admin.report_asked import asked, choices
 from newsletter.admin.report_charts import link_rows
@@ -32,13 +32,11 @@ def click_map(request: HttpRequest, campaign_id: int) -> HttpResponse:
     shown = asked(request)
     found = links_of(campaign_id)
     drawn, problem = _drawn(campaign, found, shown.counted)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/report_map.html",
         "Click map",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="report",
         page="map",
         may_see_people=request.user.has_perm("subscribers.view_subscriber"),

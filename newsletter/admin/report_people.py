@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.models import Campaign
 from subscribers import recording
 from tracking import readers
@@ -33,13 +33,11 @@ def people(request: HttpRequest, campaign_id: int) -> HttpResponse:
     after = request.GET.get("after", "")
     place = min(int(after[:19]), LARGEST) if after.isdecimal() and after.isascii() else 0
     query = {"did": wanted.did.value, "link": wanted.link_id or ""}
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/report_people.html",
         "Who did what",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="report",
         page="people",
         may_see_people=True,

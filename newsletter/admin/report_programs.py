@@ -11,7 +11,7 @@ from django.utils.timezone import get_current_timezone_name
 from django.views.decorators.http import require_GET
 
 from newsletter import mailboxes
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.admin.report_asked import Shown, asked, choices
 from newsletter.admin.report_mailboxes import mailbox_chart, mailbox_rows
 from newsletter.comparing import is_unnamed
@@ -48,13 +48,11 @@ def programs(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Show the page."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     shown = asked(request)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/report_programs.html",
         "Programs and places",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         part="report",
         page="programs",
         every=EVERY * 1000,

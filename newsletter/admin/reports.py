@@ -20,7 +20,7 @@ from newsletter.admin import (
     report_state,
 )
 from newsletter.admin.figures import figures
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.admin.report_asked import Shown, asked, choices
 from newsletter.admin.report_charts import heat_map, link_rows, time_chart
 from newsletter.admin.report_parts import Numbers, as_live, cards, funnel, naming_note
@@ -38,12 +38,11 @@ def report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Show the report."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     shown = asked(request)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/report.html",
         "Report",
-        opts=Campaign._meta,
-        original=campaign,
         part="report",
         page="numbers",
         every=EVERY * 1000,

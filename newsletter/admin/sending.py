@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from newsletter import audience, campaigns, composing, wording
-from newsletter.admin.pages import page, permitted
+from newsletter.admin.pages import campaign_page, permitted
 from newsletter.admin.preview import chosen_person
 from newsletter.models import Campaign
 from newsletter.recorded import forecast
@@ -58,13 +58,11 @@ def start(request: HttpRequest, campaign_id: int) -> HttpResponse:
     by_choice = audience.by_choice(campaign_id)
     people = sum(by_choice.values())
     recorded = forecast(campaign_id, by_choice)
-    return page(
+    return campaign_page(
         request,
+        campaign,
         "admin/newsletter/campaign/start.html",
         "Review and send",
-        opts=Campaign._meta,
-        original=campaign,
-        campaign=campaign,
         lists=campaign.lists.all(),
         people=people,
         recorded=recorded,
