@@ -1,36 +1,86 @@
 """The demonstration: only where nobody can get its mail, and gone without a trace when removed."""
 
+from collections import Counter
+from datetime import timedelta
+
 import pytest
 from django.apps import apps
+from django.db.models import Sum
+from django.utils.timezone import localdate, now
 
 from newsletter import composing, demo
-from newsletter.models import Batch, Campaign
-from subscribers.models import MailingList, Subscriber
+from newsletter.comparing import usual
+from newsletter.demo import issues
+from newsletter.models import Campaign, Delivery
+from subscribers import growth
+from subscribers.models import MailingList, Subscriber, Subscription
 from tests.factories import make_list, make_subscriber, make_subscription
+from tests.tracking import exact
+from tracking import judging
+from tracking.models import CampaignTotal, Event
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _trial(settings, redis_client):
+def _trial(settings, redis_client, monkeypatch):
     settings.EMBEDDED = True
+    settings.TRACKING_DEFAULT = "individual"  # as `make run` has it
     settings.SMTP_URL = f"smtp://{settings.MAILCATCHER_HOST}:{settings.MAILCATCHER_PORT}"
+    # As many as there must be for what compares them.
+    monkeypatch.setattr(issues, "WEEKLY", issues.WEEKLY[:4])
+    monkeypatch.setattr(issues, "MONTHLY", issues.MONTHLY[:1])
     composing.ensure_builtin_templates()
 
 
-def test_it_starts_a_campaign_to_a_thousand_people():
+def test_it_starts_a_campaign_to_a_thousand_people_and_does_it_once():
     campaign = demo.seed()
 
     assert campaign.subject == demo.SUBJECT
     assert Subscriber.objects.count() == demo.PEOPLE
-    assert 0 < sum(batch.size for batch in Batch.objects.all()) <= demo.PEOPLE
+    assert 0 < sum(batch.size for batch in campaign.batches.all()) <= demo.PEOPLE
+    assert demo.seed() == campaign
+    assert Campaign.objects.count() == 1 + 5
 
 
-def test_a_second_seed_finds_the_first():
-    first = demo.seed()
+def test_weeks_before_were_read_by_people_and_machines():
+    demo.seed()
+    at_first = dict(CampaignTotal.objects.values_list("campaign_id", "clicks"))
 
-    assert demo.seed() == first
-    assert Campaign.objects.count() == 1
+    judging.settle()
+
+    past = Campaign.objects.filter(status=Campaign.Status.FINISHED)
+    assert past.count() == 5
+    for campaign in past:
+        totals, size = CampaignTotal.objects.get(pk=campaign.pk), campaign.audience_size
+        assert 0.25 < totals.unique_opens / size < 0.6
+        assert 0.04 < totals.unique_clicks / size < 0.2
+        assert 0.1 < totals.unique_machine_opens / size < 0.4
+        assert 0.02 < totals.unique_machine_clicks / size < 0.2
+        # What is seen before all is judged for good is much the same.
+        assert at_first[campaign.pk] == pytest.approx(totals.clicks, rel=0.1)
+    assert Event.objects.filter(occurred_at__gt=now()).count() == 0
+    exact.check()
+
+
+def test_weeks_before_are_as_if_they_had_been_sent():
+    live = demo.seed()
+
+    live.refresh_from_db()
+    assert usual(live, now()).campaigns == 5
+    for campaign in Campaign.objects.exclude(pk=live.pk):
+        sums = campaign.batches.aggregate(size=Sum("size"), sent=Sum("sent"), failed=Sum("failed"))
+        outcomes = Counter(
+            Delivery.objects.filter(campaign=campaign).values_list("status", flat=True)
+        )
+        assert sums["size"] == campaign.audience_size == outcomes.total()
+        assert (sums["sent"], sums["failed"]) == (outcomes["sent"], outcomes["failed"])
+    for mailing_list in MailingList.objects.all():
+        active = Subscription.objects.filter(mailing_list=mailing_list, status="active").count()
+        year = growth.history(mailing_list.pk, localdate() - timedelta(days=365))
+        months = growth.periods(year, localdate(), growth.Grain.MONTH, 12)
+        assert months[-1].at_end == active
+        assert all(month.joined for month in months)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +118,10 @@ def test_removing_leaves_nothing_of_it_and_everything_of_others():
         "subscribers.Departure",
         "subscribers.ListChange",
         "subscribers.Organisation",
+        # What ingest and the next count of lists drop.
+        "tracking.ListReading",
+        "tracking.StoredPack",
+        "tracking.UnsettledMinute",
     }
 
 

@@ -19,6 +19,7 @@ class Command(BaseCommand):
             self.stdout.write("There is no demonstration here.")
             return
         count = demo.remove()
+        demo.marker().touch()
         self.stdout.write(f"The demonstration is removed: {count} people, their mail and events.")
         mails = outbox.list_mails().total
         if mails == outbox.list_mails(f"@{demo.DOMAIN}").total:

@@ -1,0 +1,198 @@
+"""The issues of the weeks before, as they would be if they had been sent and read.
+
+Nobody got them. What a worker would have recorded is written here; what readers did is given to
+ingest as hits, from which it counts all sums.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from random import Random
+from typing import Final, NamedTuple
+
+from django.conf import settings
+from django.utils.timezone import localtime
+
+from newsletter import composing
+from newsletter.demo import issues
+from newsletter.demo.issues import MARK, PLACE, Issue
+from newsletter.demo.people import Membership
+from newsletter.demo.programs import programs
+from newsletter.demo.readers import LEAVE, SEED, USUAL, Act, Mail, acts, reader
+from newsletter.models import Batch, Campaign, Delivery, Edition
+from newsletter.sending.refusals import Cause
+from subscribers.models import MailingList
+from tracking import facts, ingest, packs, partitions
+from tracking.classify.verdicts import CLICK, OPEN
+from tracking.packs import Hit
+
+_YOUNGEST: Final = timedelta(days=4)  # of the last that is over: it is not read much any more
+_FRIDAY, _THURSDAY = 4, 3
+_MORNING, _EVENING = 9, 17  # o'clock
+_EACH: Final = timedelta(milliseconds=400)  # from one mail to the next
+_REFUSED: Final = 0.006
+_FULL: Final = "452 4.2.2 The mailbox is full"
+_NIGHT: Final = 6  # o'clock: nobody begins to read before
+_SLEEP: Final = timedelta(hours=7)
+
+
+class Sent(NamedTuple):
+    """An issue that was sent."""
+
+    issue: Issue
+    mailing_list: MailingList
+    at: datetime
+    weeks_ago: int
+
+
+class _Headers(dict[str, str]):
+    """Headers in the form in which the edge has them."""
+
+    def keys(self) -> list[str]:  # type: ignore[override]
+        return list(self)
+
+
+def plan(harbour: MailingList, kitchen: MailingList, now: datetime) -> list[Sent]:
+    """Return what was sent, and when, the oldest first."""
+    weekly = [
+        Sent(issue, harbour, _day(now, _FRIDAY, _MORNING, weeks), weeks)
+        for weeks, issue in enumerate(issues.WEEKLY, 1)
+    ]
+    monthly = [
+        Sent(issue, kitchen, _day(now, _THURSDAY, _EVENING, weeks), weeks)
+        for weeks, issue in zip(range(1, 99, 4), issues.MONTHLY, strict=False)
+    ]
+    return sorted(weekly + monthly, key=lambda sent: sent.at)
+
+
+def make_room(sent: Iterable[Sent]) -> None:
+    """Make the partitions of events for the months of these issues, as they would be there."""
+    for month in sorted({each.at.replace(day=1, hour=12) for each in sent}):
+        partitions.make_ahead(month)
+
+
+def write(sent: Sent, memberships: Sequence[Membership], now: datetime) -> None:
+    """Write an issue, what became of its mails and what was done with them.
+
+    Who leaves by it is noted in `memberships`, which hold until then. Call in a transaction.
+    """
+    audience = [
+        each
+        for each in memberships
+        if each.mailing_list == sent.mailing_list and each.is_active(sent.at)
+    ]
+    campaign = _campaign(sent, len(audience))
+    edition = composing.freeze(campaign)
+    deliveries = _deliver(campaign, sent, audience)
+    hits = []
+    for each, delivery in zip(audience, deliveries, strict=True):
+        if delivery.status != Delivery.Status.SENT:
+            continue
+        for act, at in _acts(sent, each.number, delivery.at):
+            if at >= now:
+                break
+            if act.kind == LEAVE:
+                each.left_at, each.left_by = at, campaign.pk
+            else:
+                hits.append(_hit(act, at, edition, each.person.pk, sent.issue))
+    hits.sort(key=lambda hit: hit.at)
+    ingest.store_pack(packs.encode(hits))
+
+
+def _day(now: datetime, weekday: int, hour: int, weeks: int) -> datetime:
+    """Return an hour of a day of the week: the last one that is long enough ago, or before."""
+    latest = localtime(now) - _YOUNGEST
+    day = latest - timedelta(days=(latest.weekday() - weekday) % 7)
+    moment = day.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return moment - timedelta(weeks=weeks - (moment <= latest))
+
+
+def _campaign(sent: Sent, audience: int) -> Campaign:
+    campaign = Campaign.objects.create(
+        subject=f"{sent.issue.subject} {MARK}",
+        preheader=sent.issue.preheader,
+        body=sent.issue.body(),
+        status=Campaign.Status.FINISHED,
+        started_at=sent.at,
+        finished_at=sent.at + audience * _EACH,
+        audience_size=audience,
+        created_at=sent.at - timedelta(days=1),
+    )
+    campaign.lists.add(sent.mailing_list)
+    return campaign
+
+
+def _deliver(campaign: Campaign, sent: Sent, audience: Sequence[Membership]) -> list[Delivery]:
+    """Write what a worker would have, in batches that are done."""
+    chance = Random(f"{SEED} {sent.issue.subject}")  # noqa: S311  (a demonstration)
+    deliveries = []
+    for place, each in enumerate(audience):
+        is_refused = chance.random() < _REFUSED
+        deliveries.append(
+            Delivery(
+                campaign=campaign,
+                subscriber_id=each.person.pk,
+                status=Delivery.Status.FAILED if is_refused else Delivery.Status.SENT,
+                cause=Cause.MAILBOX if is_refused else "",
+                reason=_FULL if is_refused else "",
+                at=sent.at + place * _EACH,
+            )
+        )
+    size = settings.SEND_BATCH_SIZE
+    for start in range(0, len(deliveries), size):
+        _batch(campaign, sent.at, deliveries[start : start + size])
+    return Delivery.objects.bulk_create(deliveries)
+
+
+def _batch(campaign: Campaign, at: datetime, deliveries: Sequence[Delivery]) -> None:
+    refused = sum(each.status == Delivery.Status.FAILED for each in deliveries)
+    Batch.objects.create(
+        campaign=campaign,
+        subscriber_ids=[],
+        size=len(deliveries),
+        state=Batch.State.DONE,
+        fence=1,
+        due_at=at,
+        claimed_at=deliveries[0].at,
+        done_at=deliveries[-1].at,
+        sent=len(deliveries) - refused,
+        failed=refused,
+    )
+
+
+def _acts(sent: Sent, number: int, at: datetime) -> Iterator[tuple[Act, datetime]]:
+    """Yield what is done with one mail, each with its moment."""
+    issue = sent.issue
+    mail = Mail(issue.subject, len(issue.links), issue.appeal, sent.weeks_ago)
+    found = acts(reader(number), mail, USUAL, programs(at, number))
+    if not found:
+        return
+    first = localtime(at + timedelta(seconds=found[0].after))
+    sleep = _SLEEP if first.hour < _NIGHT else timedelta()
+    for act in found:
+        yield act, at + sleep + timedelta(seconds=act.after)
+
+
+def _hit(act: Act, at: datetime, edition: Edition, subscriber_id: int, issue: Issue) -> Hit:
+    link_id = 0
+    if act.kind == CLICK:
+        url = PLACE + issue.links[act.link][1]
+        link_id = edition.link_ids[edition.link_urls.index(url)]
+    headers = act.program.picture if act.kind == OPEN else act.program.page
+    return Hit(
+        kind=act.kind,
+        campaign_id=edition.campaign_id,
+        subscriber_id=subscriber_id,
+        forward_id=0,
+        link_id=link_id,
+        at=int(at.timestamp() * 1000),
+        network=facts.network(act.address),
+        user_agent=act.program.agent,
+        marks=marks(tuple(headers.items())),
+    )
+
+
+@cache
+def marks(headers: tuple[tuple[str, str], ...]) -> str:
+    """Return what the edge would keep of a program's headers."""
+    return facts.marks(_Headers(headers), "1.1")
