@@ -237,7 +237,7 @@ class Targets:
         if await self._redis.llen(published_key()) < self._published:
             self._published = 0
         campaigns = await self._redis.lrange(published_key(), self._published, -1)
-        for campaign_id in campaigns[-1000:]:
+        for campaign_id in map(str, campaigns[-1000:]):
             if _NUMBER.fullmatch(campaign_id):
                 await self._learn_from_redis(int(campaign_id))
             else:
