@@ -8,7 +8,7 @@ Nobody on the suppression list becomes active, and nobody who left comes back by
 form that anyone can fill in, an imported file): only by a link that was mailed to them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -205,7 +205,14 @@ def choose_tracking(subscriber_id: int, choice: TrackingChoice, *, origin: Origi
         )
         if changed:
             _record(subscriber_id, Action.TRACKING, origin, choice=choice.value)
+            announce_choices([subscriber_id])
     return bool(changed)
+
+
+def announce_choices(subscriber_ids: Collection[int]) -> None:
+    """Have what was made before some people chose follow their choice (CHOICE_FOLLOWERS)."""
+    for path in settings.CHOICE_FOLLOWERS:
+        import_string(path)(subscriber_ids)
 
 
 def is_suppressed(subscriber: Subscriber) -> bool:

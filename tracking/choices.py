@@ -7,7 +7,8 @@ named when the mail is made has no name in it, so a name is stored only where bo
 
 A forwarded copy, or a shared page, follows whoever passed it on. With their `off` by now it is not
 counted; with `aggregate` it counts among all copies of the campaign. What was among these from the
-beginning names nobody and stays counted, unless the campaign's lists say `off` by now.
+beginning names nobody and stays counted, unless the campaign's lists say `off` by now. A friend's
+copy follows the friend as well, whose choice is in its row (forwards.follow_choices).
 """
 
 from collections.abc import Mapping

@@ -31,6 +31,21 @@ DAY = timedelta(days=1)  # in which a person, and a network, have so many
 MINUTE = timedelta(minutes=1)  # in which everybody together has so many
 WEEK = timedelta(days=7)  # between two forwards to one friend
 
+# By the hash of the address, which people have no index of: so copies are told of a choice when it
+# is made, and not asked for it at each hit. In the order of ids, against deadlocks.
+_FOLLOW = """
+WITH theirs AS (
+    SELECT copy.id, friend.tracking
+    FROM subscribers_subscriber friend JOIN tracking_forward copy USING (email_hash)
+    WHERE friend.id = ANY(%s) AND copy.kind = 1
+      AND (friend.tracking = 'off' AND copy.tracking <> 'off'
+           OR friend.tracking = 'aggregate' AND copy.tracking IN ('', 'individual'))
+    ORDER BY copy.id
+    FOR UPDATE OF copy
+)
+UPDATE tracking_forward copy SET tracking = theirs.tracking FROM theirs WHERE copy.id = theirs.id
+"""
+
 _TURN = 0x666F7277  # names the lock under which forms are counted, one after the other
 
 
@@ -149,6 +164,15 @@ def child(forward: Forward, friend: str = "") -> int:
         return forward.pk
     common = Forward.objects.filter(campaign_id=forward.campaign_id, kind=Kind.COMMON)
     return common.values_list("id", flat=True).first() or 0
+
+
+def follow_choices(subscriber_ids: Collection[int]) -> None:
+    """Let copies that these people got allow no more than they do themselves by now.
+
+    A later wish to be recorded brings nothing back: a copy keeps the least that was ever said.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLLOW, [list(subscriber_ids)])
 
 
 def least(said: Iterable[str], usual: TrackingChoice) -> TrackingChoice:

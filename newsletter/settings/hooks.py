@@ -8,6 +8,9 @@ SUBSCRIBER_ERASERS = [
     "tracking.erase.erase_subscriber",
     "tracking.forwards.erase_subscriber",
 ]
+# Each is called with the ids of people who chose what may be recorded of them, in the transaction
+# of their choice.
+CHOICE_FOLLOWERS = ["tracking.forwards.follow_choices"]
 # campaign ids -> each one's ids of the lists that it went to; what an unsubscribe link is about.
 CAMPAIGN_LISTS = "newsletter.audience.lists_of_campaigns"
 # The token in /join/<slug>?from=<token> -> (campaign id, evidence): whose mail led to a sign-up.

@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import connection
 
+from subscribers import consent
 from subscribers.importing.checking import FIELDS, Person, tracking_of
 from subscribers.importing.refusals import Refusal, refuse
 from subscribers.models import ConsentRecord, Import, Subscription, Suppression
@@ -244,6 +245,7 @@ def _record_choices(job: Import, choices: list[tuple[int, str]]) -> None:
         for _, choice in choices
     }
     _record([f"{number}{tails[choice]}" for number, choice in choices])
+    consent.announce_choices([number for number, _ in choices])
 
 
 def _ledger_tail(

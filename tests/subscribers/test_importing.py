@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 from django.utils.timezone import now
 
-from subscribers import consent, importing
+from subscribers import consent, importing, suppression
 from subscribers.importing import jobs, refusals, running, storing
 from subscribers.importing.chunks import Source
 from subscribers.management.commands import import_subscribers
@@ -27,6 +27,7 @@ from subscribers.models import (
     Suppression,
 )
 from tests.factories import make_list, make_subscriber, make_subscription
+from tracking.models import Forward
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +88,26 @@ def test_people_come_in_with_all_that_is_known(news):
     assert line.staff_id == 7
     assert ConsentRecord.objects.get(action="tracking").evidence["choice"] == "aggregate"
     assert not importing.refused_path(job).exists()
+
+
+def test_copies_that_a_friend_got_follow_the_choice_in_the_file(news):
+    keys = ["new@example.org", make_subscriber().email_key, make_subscriber(tracking="off").email]
+    copies = [
+        Forward.objects.create(
+            campaign_id=7,
+            subscriber_id=0,
+            kind=Forward.Kind.FRIEND,
+            state=Forward.State.SENT,
+            email_hash=suppression.email_hash(key),
+        )
+        for key in keys
+    ]
+
+    load("email,tracking\n" + "".join(f"{key},aggregate\n" for key in keys), news)
+
+    for copy in copies:
+        copy.refresh_from_db()
+    assert [copy.tracking for copy in copies] == ["aggregate", "aggregate", ""]
 
 
 def test_the_hash_is_the_one_that_suppression_looks_for(news, origin):

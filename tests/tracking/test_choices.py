@@ -157,6 +157,46 @@ class TestForwards:
         assert self.copies() == [*expected, other, common]
         exact.check()
 
+    @pytest.mark.parametrize(
+        ("chosen", "outcome"),
+        [
+            ([INDIVIDUAL], "itself"),
+            ([AGGREGATE], "common"),
+            ([OFF], "nothing"),
+            ([OFF, INDIVIDUAL], "nothing"),
+            ([OFF, AGGREGATE], "nothing"),
+        ],
+    )
+    @pytest.mark.parametrize("said", ["", INDIVIDUAL])
+    def test_a_copy_follows_the_friend_who_got_it(self, said, chosen, outcome):
+        friend, other = make_subscriber(), make_subscriber()
+        common = self.make(Forward.Kind.COMMON).pk
+        copy, another = (
+            self.make(
+                Forward.Kind.FRIEND, make_subscriber().pk, tracking=said, email_hash=who.email_hash
+            ).pk
+            for who in (friend, other)
+        )
+        for choice in chosen:
+            origin = Origin(method=ConsentRecord.Method.PREFERENCES)
+            consent.choose_tracking(friend.pk, TrackingChoice(choice), origin=origin)
+
+        append(opened(forward_id=copy), opened(forward_id=another))
+
+        expected = {"itself": [copy], "common": [common], "nothing": []}[outcome]
+        assert self.copies() == [*expected, another]
+        exact.check()
+
+    def test_a_copy_that_allowed_less_stays_so(self):
+        friend = make_subscriber()
+        copy = self.make(Forward.Kind.FRIEND, tracking=OFF, email_hash=friend.email_hash)
+
+        origin = Origin(method=ConsentRecord.Method.PREFERENCES)
+        consent.choose_tracking(friend.pk, TrackingChoice.AGGREGATE, origin=origin)
+
+        copy.refresh_from_db()
+        assert copy.tracking == OFF
+
     def test_what_was_chosen_when_it_was_passed_on_still_holds(self):
         owner = make_subscriber(tracking=INDIVIDUAL)
         self.make(Forward.Kind.COMMON)

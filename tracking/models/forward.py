@@ -33,7 +33,8 @@ class Forward(models.Model):
     subscriber_id = models.BigIntegerField()  # whose copy it was; 0: erased, or not to be named
     kind = models.SmallIntegerField(choices=Kind)
     state = models.CharField(max_length=8, choices=State)
-    # subscribers.TrackingChoice of the owner when they forwarded it: counting takes the least.
+    # subscribers.TrackingChoice of the owner when they forwarded it, or the least that the friend
+    # chose since then: counting takes the least.
     tracking = models.CharField(max_length=10, blank=True)
     email_hash = models.BinaryField(max_length=16, null=True)
     # What the mail is made of; emptied when it has left.
