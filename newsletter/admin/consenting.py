@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
+from newsletter.admin.addresses import number
 from newsletter.admin.pages import page, permitted
 from subscribers import consent, erase
 from subscribers.models import ConsentRecord, MailingList, Subscriber, Suppression, TrackingChoice
@@ -45,7 +46,7 @@ def subscribe(request: HttpRequest, subscriber_id: int) -> HttpResponse:
 def unsubscribe(request: HttpRequest, subscriber_id: int) -> HttpResponse:
     """Take the person off one list, or off all."""
     chosen = request.POST.get("list", "")
-    lists = [int(chosen)] if chosen.isdecimal() else None
+    lists = [number(chosen)] if chosen else None
     left = consent.unsubscribe(subscriber_id, lists, origin=by_staff(request))
     names = ", ".join(f"“{mailing_list}”" for mailing_list in left)
     messages.success(request, f"Left {names}." if left else "There was no list to leave.")

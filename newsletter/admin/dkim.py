@@ -19,6 +19,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from newsletter import dkim_keys, dkim_records
+from newsletter.admin.addresses import number
 from newsletter.admin.listing import Listing, badge, moment
 from newsletter.admin.pages import page, permitted
 from newsletter.composing import headers
@@ -230,7 +231,7 @@ class DkimKeyAdmin(Listing):
 def _key(object_id: str) -> DkimKey:
     # Without the secret: what is not loaded can't be shown by accident.
     keys = DkimKey.objects.defer("private_sealed")
-    return get_object_or_404(keys, pk=object_id if object_id.isdecimal() else 0)
+    return get_object_or_404(keys, pk=number(object_id))
 
 
 def _to_page(key_id: int) -> HttpResponse:

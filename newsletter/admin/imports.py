@@ -27,6 +27,7 @@ from django.views.decorators.http import require_GET
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from newsletter.admin.addresses import number
 from newsletter.admin.listing import Listing, badge, moment
 from newsletter.admin.pages import page, permitted
 from subscribers import importing
@@ -118,8 +119,7 @@ class ImportAdmin(Listing):
         if not self.has_view_permission(request):
             raise PermissionDenied
         found = get_object_or_404(
-            Import.objects.select_related("mailing_list"),
-            pk=object_id if object_id.isdecimal() else 0,
+            Import.objects.select_related("mailing_list"), pk=number(object_id)
         )
         return page(
             request,

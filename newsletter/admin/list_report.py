@@ -12,6 +12,7 @@ from django.utils.timezone import get_current_timezone_name, localdate
 from django.views.decorators.http import require_GET
 
 from newsletter import list_readings
+from newsletter.admin.addresses import number
 from newsletter.admin.list_bands import WORDS, best_hours, heat_rows, rows
 from newsletter.admin.pages import page, permitted
 from newsletter.templatetags.broadsheet import percent
@@ -25,7 +26,6 @@ COUNTS = {Grain.DAY: 30, Grain.WEEK: 26, Grain.MONTH: 24}  # periods of a chart
 GRAINS = {Grain.DAY: "Days", Grain.WEEK: "Weeks", Grain.MONTH: "Months"}
 CHURN_MONTHS = 13  # the present one, and a year before it
 HEATS = ("opens", "clicks")
-LARGEST = 2**63 - 1  # number of a person
 
 
 class Asked(NamedTuple):
@@ -74,8 +74,7 @@ def people(request: HttpRequest, list_id: int) -> HttpResponse:
     mailing_list = get_object_or_404(MailingList, pk=list_id)
     name = request.GET.get("band", "")
     band = Band(name) if name in list(Band) else Band.ACTIVE
-    after = request.GET.get("after", "")
-    place = min(int(after[:19]), LARGEST) if after.isdecimal() and after.isascii() else 0
+    place = number(request.GET.get("after", ""))
     counted = bands.read(list_id)
     found = None
     if counted:

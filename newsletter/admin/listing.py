@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from newsletter.admin.addresses import number
 from newsletter.admin.paginator import EstimatedPaginator
 
 
@@ -66,9 +67,7 @@ class Listing(ModelAdmin):  # type: ignore[misc]
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the form, and what stands beside it."""
-        # Whoever types an address may put anything in the place of a number.
-        pk = int(object_id) if object_id and object_id.isdecimal() else 0
-        more = {**(extra_context or {}), **self.form_context(request, pk)}
+        more = {**(extra_context or {}), **self.form_context(request, number(object_id or ""))}
         answer: HttpResponse = super().changeform_view(request, object_id, form_url, more)
         return answer
 

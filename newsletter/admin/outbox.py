@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from newsletter import outbox
+from newsletter.admin.addresses import number
 from newsletter.admin.pages import page, permitted
 
 # 'sandbox' without allow-scripts and allow-same-origin: inert even when opened by itself.
@@ -33,8 +34,7 @@ PARTS = ("html", "text", "source", "headers")
 def mails(request: HttpRequest) -> HttpResponse:
     """List the caught mails, newest first."""
     query = request.GET.get("q", "")
-    number = request.GET.get("p", "1")
-    found = outbox.list_mails(query, int(number) if number.isdecimal() else 1)
+    found = outbox.list_mails(query, number(request.GET.get("p", "")) or 1)
     return page(request, "admin/outbox/list.html", "Mail catcher", found=found, query=query)
 
 

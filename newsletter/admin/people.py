@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from newsletter.admin import consenting, person
+from newsletter.admin.addresses import number
 from newsletter.admin.listing import Listing, badge, moment
 from newsletter.admin.listing import person as person_cell
 from newsletter.models import Campaign, Delivery
@@ -48,10 +49,10 @@ class ListFilter(DropdownFilter):  # type: ignore[misc]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> Any:
         """Keep who has a subscription to the list."""
-        value = self.value()
-        if not value or not value.isdecimal():
+        list_id = number(self.value() or "")
+        if not list_id:
             return queryset
-        wanted: dict[str, Any] = {"mailing_list_id": int(value)}
+        wanted: dict[str, Any] = {"mailing_list_id": list_id}
         status = request.GET.get("status")
         if status in Subscription.Status.values:
             wanted["status"] = status

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from newsletter import composing
+from newsletter.admin.addresses import number
 from newsletter.admin.outbox import as_framed
 from newsletter.admin.pages import permitted
 from newsletter.models import Campaign, Template
@@ -26,8 +27,7 @@ def people() -> QuerySet[Subscriber]:
 def unsaved(request: HttpRequest) -> JsonResponse:
     """Answer with the preview of what stands in the form, stored or not."""
     campaign = Campaign(**{name: request.POST.get(name, "") for name in _TEXTS})
-    template = request.POST.get("template", "")
-    if template.isdecimal():
+    if template := number(request.POST.get("template", "")):
         campaign.template = Template.objects.filter(pk=template).first()
     return _answer(request, campaign)
 
@@ -69,8 +69,8 @@ Some text with **strong words** and [a link](https://example.org/story).
 
 def chosen_person(request: HttpRequest) -> composing.Person:
     """Return the subscriber that the preview is set to; somebody made up when there is none."""
-    value = request.POST.get("_preview_subscriber", "")
-    subscriber = Subscriber.objects.filter(pk=value).first() if value.isdecimal() else None
+    chosen = number(request.POST.get("_preview_subscriber", ""))
+    subscriber = Subscriber.objects.filter(pk=chosen).first()
     return composing.Person.of(subscriber) if subscriber else MADE_UP
 
 

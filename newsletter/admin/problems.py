@@ -15,6 +15,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
 from newsletter import outcomes
+from newsletter.admin.addresses import number
 from newsletter.admin.alerting import banners
 from newsletter.admin.pages import campaign_page, permitted
 from newsletter.admin.sending import attempt, to_progress
@@ -82,7 +83,7 @@ def again(request: HttpRequest, campaign_id: int, action: str) -> HttpResponse:
     """Ask before mail goes out again, saying what it means. POST does it."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     data = request.POST if request.method == "POST" else request.GET
-    ticked = [int(text) for text in data.getlist("ids") if text.isdecimal()]
+    ticked = list(filter(None, map(number, data.getlist("ids"))))
     wanted = replace(chosen(request, campaign_id, data), status=AGAIN[action])
     if request.method == "POST":
         return _send_again(request, action, wanted, ticked)

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
+from newsletter.admin.addresses import number
 from newsletter.admin.pages import campaign_page, permitted
 from newsletter.models import Campaign
 from subscribers import passing_on
@@ -14,7 +15,6 @@ from subscribers.models import Subscriber
 from tracking import forward_list, forward_reports
 from tracking.models import Forward
 
-LARGEST = 2**63 - 1  # number of a copy
 WORDS = {
     Forward.Kind.FRIEND: "Mail to a friend",
     Forward.Kind.SHARE: "Shared page",
@@ -26,8 +26,7 @@ WORDS = {
 def forwards(request: HttpRequest, campaign_id: int = 0) -> HttpResponse:
     """Show a page of the list."""
     campaign = get_object_or_404(Campaign, pk=campaign_id) if campaign_id else None
-    before = request.GET.get("before", "")
-    place = min(int(before[:19]), LARGEST) if before.isdecimal() and before.isascii() else 0
+    place = number(request.GET.get("before", ""))
     found = forward_list.page(campaign_id, place)
     may_see_people = request.user.has_perm("subscribers.view_subscriber")
     return campaign_page(

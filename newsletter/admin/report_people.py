@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
+from newsletter.admin.addresses import number
 from newsletter.admin.pages import campaign_page, permitted
 from newsletter.models import Campaign
 from subscribers import recording
@@ -17,7 +18,6 @@ from tracking.readers import Did, Filter
 
 WORDS = {Did.READ: "Read it", Did.OPENED: "Opened", Did.CLICKED: "Clicked", Did.LEFT: "Left"}
 LINKS = 100  # to choose from
-LARGEST = 2**63 - 1  # number of a person
 
 
 @require_GET
@@ -30,8 +30,7 @@ def people(request: HttpRequest, campaign_id: int) -> HttpResponse:
         Link.objects.filter(campaign_id=campaign_id).order_by("id").values_list("id", "url")[:LINKS]
     )
     wanted = _wanted(request, campaign_id, links)
-    after = request.GET.get("after", "")
-    place = min(int(after[:19]), LARGEST) if after.isdecimal() and after.isascii() else 0
+    place = number(request.GET.get("after", ""))
     query = {"did": wanted.did.value, "link": wanted.link_id or ""}
     return campaign_page(
         request,
@@ -53,8 +52,7 @@ def people(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 def _wanted(request: HttpRequest, campaign_id: int, links: dict[int, str]) -> Filter:
     """Return the filter that a request names; what does not exist is left out."""
-    did, link = request.GET.get("did", ""), request.GET.get("link", "")
-    link_id = int(link) if link.isdecimal() and link.isascii() else 0
+    did, link_id = request.GET.get("did", ""), number(request.GET.get("link", ""))
     return Filter(
         campaign_id,
         Did(did) if did in list(Did) else Did.READ,

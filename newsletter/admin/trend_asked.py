@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
+from newsletter.admin.addresses import number
 from newsletter.rates import Asked, Counting, Measure
 
 COUNTED: Final = {
@@ -18,7 +19,6 @@ PERIODS: Final = {"quarter": "3 months", "year": "12 months", "years": "3 years"
 _DAYS: Final = {"quarter": 92, "year": 365, "years": 1096}
 LEAST: Final = (1, 100, 1_000, 10_000)
 OWN: Final = "-"  # the campaigns that say nothing and come from DEFAULT_FROM
-_LARGEST: Final = 2**63 - 1  # number of a list
 
 
 class Shown(NamedTuple):
@@ -67,18 +67,14 @@ def asked(request: HttpRequest) -> Shown:
     """Return what a request asks for; what does not exist is left out."""
     data = request.GET
     counted, sort = data.get("counted", ""), data.get("sort", "")
-    period, least = data.get("period", ""), _number(data.get("least", ""))
+    period, least = data.get("period", ""), number(data.get("least", ""))
     return Shown(
         counted=Counting(counted) if counted in list(Counting) else None,
-        to=_number(data.get("to", "")),
+        to=number(data.get("to", "")),
         sender=data.get("sender", "").replace("\0", "")[:320],
         period=period if period in PERIODS else "year",
         least=least if least in LEAST else 100,
         sort=Measure(sort) if sort in list(Measure) else Measure.OPENED,
         order="worst" if data.get("order") == "worst" else "",
-        p=_number(data.get("p", "")) or 1,
+        p=number(data.get("p", "")) or 1,
     )
-
-
-def _number(text: str) -> int:
-    return min(int(text[:19]), _LARGEST) if text.isdecimal() and text.isascii() else 0
