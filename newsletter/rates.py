@@ -14,8 +14,7 @@ from newsletter.comparing import SETTLED, is_unnamed
 from newsletter.models import Campaign
 from subscribers import recording
 from subscribers.models import MailingList, TrackingChoice
-from tracking.models import CampaignTotal
-from tracking.reports import Totals
+from tracking.reports import Totals, overview
 
 MOST: Final = 1000  # campaigns that are read, the newest
 
@@ -107,14 +106,13 @@ def read(asked: Asked, now: datetime) -> list[Row]:
         )[: MOST + 1]
     )
     ids = [campaign_id for campaign_id, *_ in found]
-    totals = CampaignTotal.objects.in_bulk(ids)
+    totals = overview(ids)
     lists = _lists(ids)
     choices = {each.pk: recording.of_list(each) for each in MailingList.objects.only("tracking")}
     rows = []
     for campaign_id, subject, sender, at, size, sent, *others in found:
         on = lists.get(campaign_id, frozenset())
-        read = _totals(totals.get(campaign_id))
-        opened, clicked = _reading(read, asked.counting, _choice(on, choices))
+        opened, clicked = _reading(totals[campaign_id], asked.counting, _choice(on, choices))
         rows.append(
             Row(
                 campaign_id,
@@ -140,21 +138,6 @@ def _choice(
     """Return what the lists say; None when none of them is there any more."""
     said = [choices[list_id] for list_id in list_ids if list_id in choices]
     return TrackingChoice.strictest(said) if said else None
-
-
-def _totals(row: CampaignTotal | None) -> Totals:
-    if row is None:
-        return Totals()
-    return Totals(
-        opens=row.opens,
-        unique_opens=row.unique_opens,
-        clicks=row.clicks,
-        unique_clicks=row.unique_clicks,
-        machine_opens=row.machine_opens,
-        unique_machine_opens=row.unique_machine_opens,
-        machine_clicks=row.machine_clicks,
-        unique_machine_clicks=row.unique_machine_clicks,
-    )
 
 
 def _reading(

@@ -148,18 +148,7 @@ def moments(campaign_id: int, start: datetime, end: datetime) -> list[Hour]:
     For the curve of a campaign's first hours. Unsubscribes are left out.
     """
     rows = CampaignMoment.objects.filter(campaign_id=campaign_id, at__gte=start, at__lt=end)
-    return [
-        Hour(
-            at=row.at,
-            opens=row.opens,
-            unique_opens=row.unique_opens,
-            clicks=row.clicks,
-            unique_clicks=row.unique_clicks,
-            machine_opens=row.machine_opens,
-            machine_clicks=row.machine_clicks,
-        )
-        for row in rows.order_by("at")
-    ]
+    return [_hour(row.at, row) for row in rows.order_by("at")]
 
 
 def verdicts(campaign_id: int) -> list[VerdictTotal]:
@@ -180,22 +169,23 @@ def _hours(campaign_id: int) -> list[Hour]:
     leaving = dict(by_hour.values_list("at", "people"))
     reading = {row.hour: row for row in CampaignHour.objects.filter(campaign_id=campaign_id)}
     nothing = CampaignHour()
-    hours = []
-    for at in sorted(leaving.keys() | reading.keys()):
-        row = reading.get(at, nothing)
-        hours.append(
-            Hour(
-                at=at,
-                opens=row.opens,
-                unique_opens=row.unique_opens,
-                clicks=row.clicks,
-                unique_clicks=row.unique_clicks,
-                unsubscribes=leaving.get(at, 0),
-                machine_opens=row.machine_opens,
-                machine_clicks=row.machine_clicks,
-            )
-        )
-    return hours
+    return [
+        _hour(at, reading.get(at, nothing), leaving.get(at, 0))
+        for at in sorted(leaving.keys() | reading.keys())
+    ]
+
+
+def _hour(at: datetime, row: CampaignHour | CampaignMoment, unsubscribes: int = 0) -> Hour:
+    return Hour(
+        at=at,
+        opens=row.opens,
+        unique_opens=row.unique_opens,
+        clicks=row.clicks,
+        unique_clicks=row.unique_clicks,
+        unsubscribes=unsubscribes,
+        machine_opens=row.machine_opens,
+        machine_clicks=row.machine_clicks,
+    )
 
 
 def _timeline(hours: list[Hour]) -> list[Hour]:
