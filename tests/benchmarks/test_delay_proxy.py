@@ -28,7 +28,7 @@ def echo() -> Iterator[int]:
         thread = threading.Thread(target=answer)
         thread.start()
         yield listener.getsockname()[1]
-        thread.join(5)
+        thread.join(60)
 
 
 async def _through(port: int, words: bytes) -> tuple[bytes, float]:

@@ -63,4 +63,4 @@ def serving() -> Iterator[NameServer]:
         thread.start()
         yield server
         stopping.set()
-        thread.join(5)
+        thread.join(60)

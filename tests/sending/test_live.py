@@ -4,9 +4,16 @@ import asyncio
 import logging
 from uuid import uuid4
 
+import pytest
 from django.conf import settings
 
 from newsletter.sending import live
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """Take no Redis of a busy machine for one that is away."""
+    monkeypatch.setattr(live, "TIMEOUT", 60)
 
 
 def run(*publications, url=settings.REDIS_URL) -> None:

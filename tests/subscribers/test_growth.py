@@ -200,7 +200,7 @@ def test_two_who_join_at_once_do_not_wait_for_each_other():
         consent.subscribe(first.pk, mailing_list, origin=STAFF, verified=True)
         thread = threading.Thread(target=join)
         thread.start()
-        was_free = joined.wait(10)
+        was_free = joined.wait(120)
         growth.fold()
     thread.join()
 

@@ -41,7 +41,8 @@ def refuse_meanwhile(mailing_list, say_no) -> Import:
 
 def wait_for_a_lock() -> None:
     with connection.cursor() as cursor:
-        for _ in range(500):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(WAITING)
             if cursor.fetchone()[0]:

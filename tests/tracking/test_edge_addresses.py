@@ -6,11 +6,13 @@ One edge for all of it: starting one is the dear part.
 import json
 import re
 import socket
+from contextlib import suppress
 
 import pytest
 
 from tests.tracking.makers import recorded
-from tracking import links, tokens
+from tests.tracking.servers import wait_for
+from tracking import links, spool, tokens
 from tracking.models import Link
 
 pytestmark = pytest.mark.usefixtures("stored")
@@ -65,9 +67,9 @@ PRIVATE = {
 class Stage:
     """An edge with a published link of campaign 7, and what it has stored since the last look."""
 
-    def __init__(self, edge, client, name, story):
+    def __init__(self, edge, client, settings, story):
         self.edge, self.story = edge, story
-        self._client, self._name, self._seen = client, name, 0
+        self._client, self._settings, self._seen = client, settings, 0
 
     def get(self, path, method="GET", headers=None):
         response = self.edge.get(path, method, headers)
@@ -79,14 +81,16 @@ class Stage:
         return [hit[:5] for hit in self.new_hits()]
 
     def new_hits(self):
-        found = recorded(self._client, self._name)
+        # A Redis that a busy machine keeps waiting gets its hits a moment later, from the disk.
+        wait_for(lambda: spool.is_empty(self._settings.TRACKING_SPOOL))
+        found = recorded(self._client, self._settings.TRACKING_STREAM)
         new, self._seen = found[self._seen :], len(found)
         return new
 
     def raw(self, *lines):
         """Send a request as it is; return status line, headers and body."""
         request = b"".join(line + b"\r\n" for line in (*lines, b"Connection: close", b""))
-        with socket.create_connection(("127.0.0.1", self.edge.port), 5) as connection:
+        with socket.create_connection(("127.0.0.1", self.edge.port), 60) as connection:
             connection.sendall(request)
             head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
         status, *headers = head.decode("latin-1").lower().split("\r\n")
@@ -97,7 +101,7 @@ def test_what_each_address_does(start_edge, events, settings):
     [story] = links.ensure(7, [STORY]).values()
     links.publish(7)
     edge = start_edge(PUBLIC_URL=HOME, TRACKING_URL="https://t.example.org/mail")
-    stage = Stage(edge, events, settings.TRACKING_STREAM, story)
+    stage = Stage(edge, events, settings, story)
 
     the_hidden_link_leads_home_like_any_other(stage)
     a_quoted_mails_picture_is_a_hit_of_its_own(stage)
@@ -267,7 +271,8 @@ def whatever_is_not_ours_leaves_no_trace(stage):
         assert headers["cache-control"] == "no-store, private"
     # Too long, or no address at all, for the server itself.
     for path in (b"/c/" + b"A" * 200_000, b"/o/\xff\xfe"):
-        assert 400 <= stage.raw(b"GET " + path + b" HTTP/1.1", b"Host: t")[0] < 500
+        with suppress(ConnectionError):  # it may hang up on what it has not read to its end
+            assert 400 <= stage.raw(b"GET " + path + b" HTTP/1.1", b"Host: t")[0] < 500
     assert stage.new() == []
 
 

@@ -105,7 +105,7 @@ def test_hits_that_are_being_stored_do_not_bring_the_name_back(stored):
         thread.join(0.5)
         assert thread.is_alive()
         type(alice).objects.filter(id=alice.id).delete()
-    thread.join(10)
+    thread.join()
 
     assert list(Event.objects.values_list("subscriber_id", flat=True)) == [0]
     assert not Reader.objects.exists()
