@@ -9,10 +9,13 @@ In a CSV file (RFC 4180, UTF-8, CRLF) no cell of text begins like a formula: in 
 some already; so taking one away from such cells gives back what was there. Numbers are as they are.
 """
 
-from collections.abc import Callable, Generator, Iterator
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from django.db import connection
@@ -97,6 +100,22 @@ def rows(table: Table, wanted: Wanted, *, is_harmless: bool = True) -> Generator
             # One message is one row, says the protocol ("Copy-out mode").
             for row in copy:
                 yield bytes(row)
+
+
+def save(pieces: Iterable[bytes], path: Path, *, mode: int = 0o666) -> None:
+    """Write a new file, which appears when it is complete. `mode` is narrowed by the umask.
+
+    Raises FileExistsError, OSError, and what `pieces` raises.
+    """
+    if path.exists():
+        raise FileExistsError(path)
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with open(unfinished, "wb", opener=partial(os.open, mode=mode)) as file:
+            file.writelines(pieces)
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _csv(table: Table, wanted: Wanted, header: bytes, report: Report) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.timezone import get_current_timezone_name, localtime
 from django.views.decorators.http import require_GET
 
+from newsletter.admin import person_file
 from newsletter.admin.pages import page, permitted
 from newsletter.admin.person_words import line, why_not
 from newsletter.models import Campaign
@@ -171,11 +172,12 @@ def _times(count: int) -> str:
 
 
 def urls() -> list[URLPattern]:
-    """Return the address of the page."""
+    """Return the addresses of the page, and of the download of all that is held."""
     return [
         path(
             "<int:subscriber_id>/activity/",
             permitted(activity, "subscribers.view_subscriber"),
             name="subscribers_subscriber_activity",
         ),
+        *person_file.urls(),
     ]

@@ -58,6 +58,8 @@ class Subscriber(models.Model):
             # Not unique=True on the field, which would bring a second index for LIKE.
             models.UniqueConstraint(fields=["email_key"], name="subscriber_once")
         ]
+        # All that is held of one person, also what is not shown any more: newsletter/person_export.
+        permissions = [("export_subscriber", "Can export one person's data")]
 
     def __str__(self) -> str:
         return self.email

@@ -82,16 +82,10 @@ def _save(pieces: Iterator[bytes], name: str) -> None:
     if name == "-":
         sys.stdout.buffer.writelines(pieces)
         return
-    path = Path(name)
-    if path.exists():
-        raise CommandError(f"{path} exists already.")
-    unfinished = path.with_name(f"{path.name}.part")
     try:
-        with unfinished.open("wb") as file:
-            file.writelines(pieces)
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        exports.save(pieces, Path(name))
+    except FileExistsError:
+        raise CommandError(f"{name} exists already.") from None
 
 
 def _total(options: dict[str, Any]) -> int | None:
