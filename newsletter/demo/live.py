@@ -62,7 +62,7 @@ def plan(mails: Iterable[EmailMessage], campaign: Campaign) -> list[Request]:
     requests = [
         request
         for mail in mails
-        if mail["Subject"] == campaign.subject and f"@{DOMAIN}" in str(mail["To"])
+        if mail["Subject"] == campaign.subject and DOMAIN in str(mail["To"])
         for request in _requests(mail, campaign.finished_at)
     ]
     return sorted(requests, key=lambda request: request.at)
@@ -102,7 +102,7 @@ def _requests(mail: EmailMessage, begin: datetime) -> Iterator[Request]:
     }
     number = number_of(parseaddr(str(mail["To"]))[1])
     for act in acts(reader(number), about, QUICK, programs(begin, number)):
-        for url in urls[act.kind][act.link : act.link + 1]:
+        for url in urls.get(act.kind, [])[act.link : act.link + 1]:
             yield _request(act, url, begin.timestamp())
 
 

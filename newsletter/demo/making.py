@@ -11,10 +11,10 @@ from django.utils.timezone import now
 from newsletter import campaigns, list_readings, mailboxes, outbox, summing
 from newsletter.demo import issues, past, people
 from newsletter.demo.issues import HARBOUR, KITCHEN, MARK, PRESENT, Newsletter
-from newsletter.demo.people import DOMAIN, WORDING
+from newsletter.demo.people import WORDING
 from newsletter.models import Campaign, Template
 from subscribers import erase, growth
-from subscribers.models import MailingList, Organisation, Subscriber
+from subscribers.models import MailingList, Organisation
 from tracking.erase import erase_campaign
 
 PEOPLE = 1_000
@@ -76,9 +76,7 @@ def remove() -> int:
     lists = list(MailingList.objects.filter(is_demo=True))
     for campaign in Campaign.objects.filter(lists__in=lists).distinct():
         _remove_campaign(campaign)
-    gone = Subscriber.objects.filter(email_key__endswith=f"@{DOMAIN}").exclude(
-        subscriptions__mailing_list__is_demo=False
-    )
+    gone = people.everybody().exclude(subscriptions__mailing_list__is_demo=False)
     ids = list(gone.values_list("id", flat=True))
     for subscriber_id in ids:
         erase.erase(subscriber_id)

@@ -6,7 +6,6 @@ ingest as hits, from which it counts all sums.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from random import Random
 from typing import Final, NamedTuple
 
@@ -14,17 +13,26 @@ from django.conf import settings
 from django.utils.timezone import localtime
 
 from newsletter import composing
-from newsletter.demo import issues
-from newsletter.demo.issues import MARK, PLACE, Issue
+from newsletter.demo import friends, issues
+from newsletter.demo.hitting import Hitting, milliseconds
+from newsletter.demo.issues import MARK, Issue
 from newsletter.demo.people import Membership
 from newsletter.demo.programs import programs
-from newsletter.demo.readers import LEAVE, SEED, USUAL, Act, Mail, acts, reader
-from newsletter.models import Batch, Campaign, Delivery, Edition
+from newsletter.demo.readers import (
+    LEAVE,
+    PUBLISH,
+    SEED,
+    SEND_ON,
+    USUAL,
+    Act,
+    Mail,
+    acts,
+    reader,
+)
+from newsletter.models import Batch, Campaign, Delivery
 from newsletter.sending.refusals import Cause
 from subscribers.models import MailingList
-from tracking import facts, ingest, packs, partitions
-from tracking.classify.verdicts import CLICK, OPEN
-from tracking.packs import Hit
+from tracking import ingest, packs, partitions
 
 _YOUNGEST: Final = timedelta(days=4)  # of the last that is over: it is not read much any more
 _FRIDAY, _THURSDAY = 4, 3
@@ -43,13 +51,6 @@ class Sent(NamedTuple):
     mailing_list: MailingList
     at: datetime
     weeks_ago: int
-
-
-class _Headers(dict[str, str]):
-    """Headers in the form in which the edge has them."""
-
-    def keys(self) -> list[str]:  # type: ignore[override]
-        return list(self)
 
 
 def plan(harbour: MailingList, kitchen: MailingList, now: datetime) -> list[Sent]:
@@ -88,13 +89,16 @@ def write(sent: Sent, memberships: Sequence[Membership], now: datetime) -> None:
     for each, delivery in zip(audience, deliveries, strict=True):
         if delivery.status != Delivery.Status.SENT:
             continue
+        hit = Hitting(edition, sent.issue, each.person.pk)
         for act, at in _acts(sent, each.number, delivery.at):
             if at >= now:
                 break
             if act.kind == LEAVE:
                 each.left_at, each.left_by = at, campaign.pk
+            elif act.kind in (SEND_ON, PUBLISH):
+                hits += [one for one in friends.pass_on(hit, act, at) if one.at < milliseconds(now)]
             else:
-                hits.append(_hit(act, at, edition, each.person.pk, sent.issue))
+                hits.append(hit.by(act, at))
     hits.sort(key=lambda hit: hit.at)
     ingest.store_pack(packs.encode(hits))
 
@@ -171,28 +175,3 @@ def _acts(sent: Sent, number: int, at: datetime) -> Iterator[tuple[Act, datetime
     sleep = _SLEEP if first.hour < _NIGHT else timedelta()
     for act in found:
         yield act, at + sleep + timedelta(seconds=act.after)
-
-
-def _hit(act: Act, at: datetime, edition: Edition, subscriber_id: int, issue: Issue) -> Hit:
-    link_id = 0
-    if act.kind == CLICK:
-        url = PLACE + issue.links[act.link][1]
-        link_id = edition.link_ids[edition.link_urls.index(url)]
-    headers = act.program.picture if act.kind == OPEN else act.program.page
-    return Hit(
-        kind=act.kind,
-        campaign_id=edition.campaign_id,
-        subscriber_id=subscriber_id,
-        forward_id=0,
-        link_id=link_id,
-        at=int(at.timestamp() * 1000),
-        network=facts.network(act.address),
-        user_agent=act.program.agent,
-        marks=marks(tuple(headers.items())),
-    )
-
-
-@cache
-def marks(headers: tuple[tuple[str, str], ...]) -> str:
-    """Return what the edge would keep of a program's headers."""
-    return facts.marks(_Headers(headers), "1.1")

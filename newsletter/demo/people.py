@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from newsletter.demo.readers import SEED
+from django.db.models import Q, QuerySet
+
+from newsletter.demo.readers import SEED, reader
 from subscribers import addresses, suppression
 from subscribers.consent import BEFORE
 from subscribers.models import (
@@ -18,6 +20,12 @@ from subscribers.models import (
 )
 
 DOMAIN: Final = "demo.example"  # reserved (RFC 2606): no mail can ever reach it
+# Before it, for those whose mail a service takes: by the program that they open mail with.
+_SERVICES: Final = {
+    "gmail": "letters.",
+    "apple_prefetch": "post.",
+    "outlook": "office.",
+}
 WORDING: Final = "I would like to receive this newsletter by e-mail."
 _FIRST = ("Ada", "Chidi", "Dana", "Farah", "Goran", "Hana", "Jonas", "Kofi", "Lea", "Mei", "Noor")
 _LAST = ("Adeyemi", "Berg", "Costa", "Fischer", "Garcia", "Hansen", "Ito", "Khan", "Lind", "Moreau")
@@ -37,6 +45,13 @@ class Membership:
     def is_active(self, at: datetime) -> bool:
         """Say whether mail goes to them at a time."""
         return self.person.created_at <= at and (self.left_at is None or at < self.left_at)
+
+
+def everybody() -> QuerySet[Subscriber]:
+    """Return all of our people who are there, and nobody else."""
+    return Subscriber.objects.filter(
+        Q(email_key__endswith=f"@{DOMAIN}") | Q(email_key__endswith=f".{DOMAIN}")
+    )
 
 
 def number_of(email: str) -> int:
@@ -97,7 +112,8 @@ def store(memberships: Sequence[Membership]) -> None:
 
 def _person(number: int, chance: Random, now: datetime) -> Subscriber:
     first, last = chance.choice(_FIRST), chance.choice(_LAST)
-    address = addresses.parse(f"{first}.{last}.{number}@{DOMAIN}".lower())
+    service = _SERVICES.get(reader(number).opener, "")
+    address = addresses.parse(f"{first}.{last}.{number}@{service}{DOMAIN}".lower())
     return Subscriber(
         email=address.email,
         email_key=address.key,

@@ -14,7 +14,8 @@ from newsletter.demo.programs import Program, Programs
 from tracking.classify.verdicts import CANARY, CLICK, OPEN
 
 SEED: Final = 20
-LEAVE: Final = 0  # beside the kinds of hits: asks for no more mail
+# Beside the kinds of hits: ask for no more mail, send it to a friend, make a page of it to share.
+LEAVE, SEND_ON, PUBLISH = 0, -1, -2
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
 
@@ -39,7 +40,8 @@ _LAPSE: Final = 16
 _BEHIND_GATEWAY: Final = 0.4  # of those with Outlook, who sit in offices
 _OFFICES: Final = 4
 _PREFETCHED: Final = 0.93
-_AGAIN, _SHARED, _LEAVES = 0.2, 0.06, 0.008
+_AGAIN, _SHOWN, _LEAVES = 0.2, 0.06, 0.008
+_PASSED_ON: Final = ((0.009, SEND_ON), (0.004, PUBLISH))
 _LINKS: Final = (1, 1, 1, 1, 2, 2, 3)  # that are followed
 _WEIGHTS: Final = (9, 3, 2, 1)  # of links by their places: the button is followed most
 
@@ -86,7 +88,7 @@ class Act(NamedTuple):
     """Somebody, or something, loads the picture, follows a link or leaves."""
 
     after: float  # seconds since the mail was handed over
-    kind: int  # OPEN, CLICK, CANARY or LEAVE
+    kind: int  # OPEN, CLICK, CANARY, LEAVE, SEND_ON or PUBLISH
     link: int  # its place in the mail, from 0; of a click only
     program: Program
     address: str  # IPv4
@@ -156,8 +158,9 @@ def _by_person(
             yield Act(later, OPEN, 0, opener, address)
     if chance.random() < who.curiosity:
         yield from _clicks(who, mail, at, programs, chance)
-    if chance.random() < _LEAVES:
-        yield Act(at + chance.uniform(5.0, 60.0), LEAVE, 0, opener, who.address)
+    for share, kind in ((_LEAVES, LEAVE), *_PASSED_ON):
+        if chance.random() < share:
+            yield Act(at + chance.uniform(5.0, 60.0), kind, 0, opener, who.address)
 
 
 def _clicks(
@@ -166,12 +169,13 @@ def _clicks(
     """Follow a link or a few, with the time that it takes to read what lies behind it."""
     clicker: Program = getattr(programs, who.clicker)
     at = opened
-    for _ in range(chance.choice(_LINKS)):
+    places = list(range(mail.links))
+    for _ in range(min(chance.choice(_LINKS), mail.links)):
         at += 4.0 + chance.lognormvariate(2.9, 0.7)
-        places = range(mail.links)
         [link] = chance.choices(places, [_WEIGHTS[min(place, 3)] for place in places])
+        places.remove(link)
         yield Act(at, CLICK, link, clicker, who.address)
-        if chance.random() < _SHARED:  # with a friend, whose chat looks at it as well
+        if chance.random() < _SHOWN:  # to a friend, whose chat looks at it as well
             after = at + chance.uniform(30.0, 240.0)
             yield Act(after, CLICK, link, programs.chat, f"127.90.{who.number % 250}.1")
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import pytest
 
 from newsletter.demo import issues
-from newsletter.demo.past import marks
+from newsletter.demo.hitting import marks
 from newsletter.demo.programs import programs
-from newsletter.demo.readers import LEAVE, QUICK, USUAL, Mail, acts, reader
+from newsletter.demo.readers import QUICK, USUAL, Mail, acts, reader
 from tracking import classify, facts
 from tracking.classify import Evidence
 from tracking.classify.networks import Networks
@@ -34,7 +34,7 @@ def read(pace, mail=PRESENT, *, at_home=False):
     for number in range(AUDIENCE):
         sent = NOW.timestamp() + number / 100
         for act in acts(reader(number), mail, pace, programs(NOW, number)):
-            if act.kind == LEAVE:
+            if act.kind < OPEN:  # is no hit
                 continue
             headers = act.program.picture if act.kind == OPEN else act.program.page
             hit = Evidence(

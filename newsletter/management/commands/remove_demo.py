@@ -22,7 +22,7 @@ class Command(BaseCommand):
         demo.marker().touch()
         self.stdout.write(f"The demonstration is removed: {count} people, their mail and events.")
         mails = outbox.list_mails().total
-        if mails == outbox.list_mails(f"@{demo.DOMAIN}").total:
+        if mails == outbox.list_mails(demo.DOMAIN).total:
             outbox.clear()
         else:
             self.stdout.write("The mail catcher holds other mail too, so it is left as it is.")
