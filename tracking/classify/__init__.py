@@ -11,6 +11,7 @@ explains every signal and what cannot be known.
     alone       what one hit says by itself
     headers     whether its headers agree with its program's name
     visits      what hits on one mail say of each other: too early, too many at once
+    beside      who follows a link at the moment at which another program does
     sweeps      who follows all links, one after the other
     company     who is near to a machine
     parties     what a network or program does in many people's mail: a machine's ways, or people's

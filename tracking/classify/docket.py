@@ -4,6 +4,7 @@ What is known of hits stands in columns, each with one value for each hit: there
 most of them are looked at by each rule.
 """
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from operator import or_
@@ -15,6 +16,7 @@ from tracking.classify.verdicts import WINDOW, Evidence, Judgement, Verdict
 
 SETTLES = 3.0  # points from which a hit is a machine's
 COUNTS = 0.75  # points from which a person is only likely
+_SEVERAL = 3  # people
 _LATE = 900  # seconds since the hand-over
 _NOT_KNOWN = float("nan")  # is neither more nor less than any number
 
@@ -57,6 +59,8 @@ class Docket:
         self.seen: dict[int, str] = {}
         # Seconds from that to the click.
         self.since_open: dict[int, float] = {}
+        # Clicks from networks that few others click from, as most people's are.
+        self.lone = self._lone()
         # Clicks beside one on the same link by another program elsewhere.
         self.doubles: set[int] = set()
         # The points that a hit has been given for machines beside it.
@@ -97,6 +101,16 @@ class Docket:
                     keys[index] = place if network else index
         return keys
 
+    def _lone(self) -> set[int]:
+        homes: defaultdict[str, set[int]] = defaultdict(set)
+        for mail, clicks in enumerate(self.clicks):
+            for index in clicks:
+                homes[self.own_networks[index]].add(mail)
+        few = {network for network, mails in homes.items() if network and len(mails) < _SEVERAL}
+        return {
+            index for clicks in self.clicks for index in clicks if self.own_networks[index] in few
+        }
+
     def doubt(self, index: int, points: float, reason: str) -> None:
         """Add a reason to believe that hit `index` is a machine's; no points: none."""
         if not points:
@@ -125,7 +139,7 @@ class Docket:
     def is_eager(self, index: int) -> bool:
         """Return whether a reader of whom nothing odd is known has just opened the mail."""
         return (
-            self.seen.get(index) in ("own", "proxy")
+            (index in self.lone or self.seen.get(index) in ("own", "proxy"))
             and self.is_late(index)
             and not self.is_odd(index)
         )

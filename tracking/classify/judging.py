@@ -14,6 +14,8 @@ _MORE_THAN_ANY = 1_000_000  # links: how many is not known
 _NOBODY = -1  # no mail has this number
 _USUAL = 0.4  # of those who follow a link, who have loaded the picture: all others are odd
 _SELDOM = 0.3  # of what it says then
+_AT_ONCE = 60.0  # seconds since the hand-over
+_PEOPLE, _EAGER = 50, 0.06  # people who click late, and how many others may click at once
 _PRIOR = 5.0  # people of whom that is taken for granted
 
 
@@ -37,9 +39,10 @@ def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgem
     docket = Docket(hits, look_at_all(hits, networks))
     links = _links(docket)
     loading = _loading(docket)
+    eager = _eager(docket)
     campaigns = [docket.campaigns[mail[0]] for mail in docket.mails]
     for mail, clicks, campaign in zip(docket.mails, docket.clicks, campaigns, strict=True):
-        visits.doubt_timing(docket, mail, loading.get(campaign, 0.0))
+        visits.doubt_timing(docket, mail, loading.get(campaign, 0.0), campaign in eager)
         if len(clicks) > 1:
             visits.doubt_burst(docket, clicks, links.get(campaign, 0))
             sweeps.doubt_parties(docket, clicks)
@@ -79,6 +82,31 @@ def _loading(docket: Docket) -> dict[int, float]:
     return {
         campaign: min((opened[campaign] + _PRIOR) / (followed[campaign] + _PRIOR) / _USUAL, 1.0)
         for campaign in campaigns
+    }
+
+
+def _eager(docket: Docket) -> set[int]:
+    """Return the campaigns in which no more mail is clicked at once than by people.
+
+    Of them some in a hundred do; a machine that does so from many places shows in the number.
+    """
+    first: Counter[int] = Counter()
+    late: Counter[int] = Counter()
+    for clicks in docket.clicks:
+        if clicks:
+            index = clicks[0]
+            if docket.is_late(index):
+                late[docket.campaigns[index]] += 1
+            elif (
+                docket.since[index] < _AT_ONCE
+                and index in docket.lone
+                and not docket.oddness[index]
+            ):
+                first[docket.campaigns[index]] += 1
+    return {
+        campaign
+        for campaign, count in late.items()
+        if count >= _PEOPLE and first[campaign] <= _EAGER * count
     }
 
 

@@ -204,7 +204,7 @@ def _doubt_thorough(
     nats = len(whole) * _WHOLE + (len(followed) - len(whole)) * _PART
     if nats > _RARE:
         fitting = [click for click in clicks if mail[click] in whole]
-        scale.put(fitting, nats, max(kind.most, 2.0), "party:thorough")
+        scale.put(fitting, nats, max(kind.most, 2.6), "party:thorough")
 
 
 def _runs(docket: Docket, touches: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -23,7 +23,9 @@ def doubt_parties(docket: Docket, clicks: Sequence[int]) -> None:
     early = [
         index
         for index in clicks
-        if docket.since[index] < WINDOW and not docket.is_surely_machine(index)
+        if docket.since[index] < WINDOW
+        and not docket.is_surely_machine(index)
+        and docket.seen.get(index) not in ("own", "near")
     ]
     if len(early) < 2:
         return

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from tracking.classify import beside
 from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import fullest
 from tracking.classify.verdicts import WINDOW, Verdict
@@ -24,14 +25,11 @@ _FIRST = 60  # seconds
 _TOO_EARLY = ((0, 3.0), (3, 2.5), (10, 1.5), (_FIRST, 0.75))
 _NEAREST = 20  # opens of a mail that are remembered, so that a flood costs no more
 _REPEATS = 3  # times
-_ECHO = 15  # seconds
-_DOUBLE = 30  # seconds
 _BESIDE = 60.0  # seconds; hits with longer pauses between them are no burst
 # Points that are taken from a telephone's: gateways borrow the names of desktop browsers.
 _PHONE = 0.5
-_COSTUMES = 2.5  # points for three programs in one place
+_LONE = 0.75  # points that are taken from who is quick, where few are
 _HAND = 0.35  # seconds; the shortest pause between two tabs
-_READERS = 0.4  # of the points for several programs at once, if a reader may be one of them
 _EAGER = 0.4  # of the points for many links, if a reader opens them as quickly as a hand can
 
 
@@ -43,10 +41,11 @@ class Visit(NamedTuple):
     links: Sequence[int]
 
 
-def doubt_timing(docket: Docket, mail: Sequence[int], loading: float) -> None:
+def doubt_timing(docket: Docket, mail: Sequence[int], loading: float, has_eager: bool) -> None:
     """Doubt what comes too early after the hand-over, the more if nobody had opened the mail.
 
     `loading`: how much it says in this campaign that a mail was not opened, from 0 to 1.
+    `has_eager`: whether so few are quick in it that they may be people.
     """
     opened: list[int] = []
     for index in mail:
@@ -55,6 +54,8 @@ def doubt_timing(docket: Docket, mail: Sequence[int], loading: float) -> None:
             _doubt_early(docket, index)
         if not docket.is_picture[index]:
             _doubt_click(docket, index, opened, loading)
+            if has_eager and index in docket.lone and docket.since[index] < WINDOW:
+                docket.trust(index, _LONE)
         elif not is_machine:
             opened.append(index)
             if len(opened) > _NEAREST:
@@ -128,12 +129,8 @@ def doubt_burst(docket: Docket, clicks: Sequence[int], links: int) -> None:
     for party in _parties(docket, clicks):
         if len(party) > 1:
             _doubt_party(docket, party, links)
-    if len(programs) > 2:
-        _doubt_costumes(docket, clicks, times)
-    if len(programs) > 1:
-        _note_doubles(docket, clicks)
     if len(programs) > 1 or len({docket.own_networks[index] for index in clicks}) > 1:
-        _doubt_programs(docket, clicks, times)
+        beside.doubt_programs(docket, clicks, times, len(programs))
 
 
 def _parties(docket: Docket, clicks: Sequence[int]) -> list[Sequence[int]]:
@@ -234,102 +231,3 @@ def _pause(times: Sequence[float], links: Sequence[int], place: int) -> float:
         if beside == place or links[beside] != links[place]
         if beside != place
     )
-
-
-def _note_doubles(docket: Docket, indices: Sequence[int]) -> None:
-    """Note who follows a link when another program does from elsewhere."""
-    last: dict[int, int] = {}
-    for index in indices:
-        link = docket.links[index]
-        before = last.get(link)
-        if before is not None and docket.at[index] - docket.at[before] <= _DOUBLE:
-            is_other = docket.user_agents[index] != docket.user_agents[before]
-            if is_other and not _is_same_place(docket, index, before):
-                # Of the two the odder one is the machine; which of equals is not known.
-                one, two = docket.oddness[index], docket.oddness[before]
-                if one != two:
-                    docket.doubles.add(index if one > two else before)
-        last[link] = index
-
-
-def _doubt_costumes(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
-    """Doubt three programs or more that one network follows links of one mail with in a minute."""
-    networks: defaultdict[str, list[int]] = defaultdict(list)
-    for place, index in enumerate(indices):
-        networks[docket.own_networks[index]].append(place)
-    for places in networks.values():
-        if len(places) > 2:
-            programs = [docket.programs[indices[place]] for place in places]
-            counts = fullest([times[place] for place in places], programs, _BESIDE)
-            for place, count in zip(places, counts, strict=True):
-                if count > 2:
-                    docket.doubt(indices[place], _COSTUMES, "burst:costumes")
-
-
-def _doubt_programs(docket: Docket, indices: Sequence[int], times: Sequence[float]) -> None:
-    """Doubt several programs or networks that follow links of one mail at the same time.
-
-    Those that are a machine's already are left out: a person may click while one works.
-    """
-    places = [place for place, index in enumerate(indices) if not docket.is_machine(index)]
-    if len(places) < 2:
-        return
-    indices, times = [indices[place] for place in places], [times[place] for place in places]
-    programs = fullest(times, [docket.user_agents[index] for index in indices], 10.0)
-    networks = fullest(times, [docket.own_networks[index] for index in indices], 10.0)
-    for place, index in enumerate(indices):
-        if docket.is_late(index):
-            _doubt_echo(docket, indices, place)
-        elif programs[place] > 1 and networks[place] > 1:
-            points = 2.0 if programs[place] == 2 else 2.5
-            points *= _blame(docket, indices, place)
-            docket.doubt(index, points, "burst:several-programs")
-        elif programs[place] > 1 or networks[place] > 1:
-            docket.doubt(index, 1.5 if networks[place] > 2 else 0.75, "burst:several-programs")
-
-
-def _doubt_echo(docket: Docket, indices: Sequence[int], place: int) -> None:
-    """Doubt who follows a link from elsewhere seconds after it was followed.
-
-    Some gateways look at a link when a person follows it, a moment before or after.
-    """
-    if place == 0:
-        return
-    index, before = indices[place], indices[place - 1]
-    if not _is_echo(docket, index, before):
-        return
-    is_other_system = docket.agents[index].system != docket.agents[before].system
-    points = 3.0 if is_other_system else 2.0
-    if docket.oddness[index] < docket.oddness[before]:
-        index, before = before, index
-    docket.doubt(index, points, "echo:elsewhere")
-    docket.doubt(before, 0.75, "echo:elsewhere")
-
-
-def _is_echo(docket: Docket, index: int, before: int) -> bool:
-    return (
-        docket.links[index] == docket.links[before]
-        and abs(docket.at[index] - docket.at[before]) <= _ECHO
-        and docket.user_agents[index] != docket.user_agents[before]
-        and not _is_same_place(docket, index, before)
-    )
-
-
-def _blame(docket: Docket, indices: Sequence[int], place: int) -> float:
-    """Return how much of the blame for hits at the same time is this one's.
-
-    If a link is followed twice, the less odd of the two may be the reader's.
-    """
-    index = indices[place]
-    beside = (*indices[max(place - 1, 0) : place], *indices[place + 1 : place + 2])
-    is_reader = any(
-        docket.oddness[index] < docket.oddness[other] and _is_echo(docket, index, other)
-        for other in beside
-    )
-    return _READERS if is_reader else 1.0
-
-
-def _is_same_place(docket: Docket, one: int, other: int) -> bool:
-    """Return whether two hits may come from one place, which can have an IPv4 and an IPv6."""
-    first, second = docket.own_networks[one], docket.own_networks[other]
-    return first == second or (":" in first) != (":" in second)
