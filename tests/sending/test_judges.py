@@ -134,7 +134,7 @@ def test_a_limit_for_each_connection(sink, started, settings, how, pipelining):
     most = count_mails_of_each_connection(sink)
     campaign = started(PEOPLE)
 
-    run.send(campaign.pk, seconds=20)
+    run.send(campaign.pk, seconds=120)
 
     assert numbers(campaign) == {"sent": PEOPLE}
     assert Counter(sink.recipients) == Counter(Subscriber.objects.values_list("email", flat=True))

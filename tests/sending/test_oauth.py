@@ -367,7 +367,7 @@ def test_a_token_that_the_mail_server_refuses_is_asked_for_anew_the_next_time(
     caplog.set_level(logging.DEBUG)
     sink.token = "another"
     campaign = started(3)
-    send(campaign, seconds=1)
+    send(campaign)
     assert numbers(campaign) == {"pending": 3}
     shown = campaign.waiting_reason + caplog.text
     assert "535 5.7.8" in shown
@@ -384,7 +384,7 @@ def test_a_revoked_grant_makes_the_campaign_wait_and_says_so(sink, tokens, row, 
     tokens.status, tokens.body = 400, {"error": "invalid_grant"}
     campaign = started(3)
 
-    send(campaign, seconds=1)
+    send(campaign)
 
     assert numbers(campaign) == {"pending": 3}
     assert "400: invalid_grant" in campaign.waiting_reason

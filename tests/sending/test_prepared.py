@@ -1,6 +1,7 @@
 """The journal's statement comes back whatever moment its connection breaks at."""
 
 import asyncio
+import os
 import time
 
 import psycopg
@@ -10,14 +11,14 @@ from django.conf import settings
 
 from newsletter.sending.prepared import Prepared
 
-NAME = "broadsheet-test-prepared"
+NAME = f"broadsheet-test-prepared-{os.getpid()}"  # others run this test at the same time
 
 
 def terminate() -> None:
     """End the statement's server process, as a restart does, and let that reach our socket."""
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
             "WHERE application_name = %s",
             [NAME],
         )
@@ -32,7 +33,7 @@ def test_a_statement_that_meets_a_connection_just_closed_is_answered_by_the_next
         statement = Prepared("SELECT $1::int", f"SET application_name = '{NAME}'")
         first = await statement.run(b"1")
         terminate()  # blocks the loop: what came with it was not read when we write
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             second = await statement.run(b"2")
         await statement.close()
         return [first, second]
