@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import hypothesis
 import pytest
 from django.db import connection
 
@@ -17,10 +16,6 @@ from newsletter.sending import run
 from tests.factories import make_campaign
 from tests.sending.several import LONG, make_server
 from tests.sending.sink import Sink
-
-# A busy machine makes no property false.
-hypothesis.settings.register_profile("broadsheet", deadline=None)
-hypothesis.settings.load_profile("broadsheet")
 
 
 @pytest.fixture
@@ -67,7 +62,7 @@ def worker(sink, settings):
     """Start workers as processes; they are gone at the end."""
     started = []
 
-    def start(campaign: Campaign, *, lease: int = 5, batch_size: int = 30) -> subprocess.Popen:
+    def start(campaign: Campaign, *, lease: int = 20, batch_size: int = 30) -> subprocess.Popen:
         database = settings.DATABASES["default"]
         address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format_map(
             {**database, "NAME": connection.settings_dict["NAME"]}

@@ -287,7 +287,7 @@ def test_a_mail_that_can_not_be_made_by_our_fault_makes_its_campaign_wait_alone(
 
     monkeypatch.setattr(CompiledMessage, "render", fail_for_one)
 
-    result = run.send(seconds=20)
+    result = run.send(seconds=LONG)
     monkeypatch.undo()
 
     assert numbers(sound) == {"sent": 2}
