@@ -2,12 +2,13 @@
 
     python -m scripts.screenshots FOLDER [--url http://127.0.0.1:8000] [--user admin] [--password …]
 
-The pages are found as a person finds them: by the sidebar, and by the first row of each list. What
-a page says on the console (a script that the policy refused, a picture that is missing) is printed,
-and the exit code is 1 then.
+The pages are found as a person finds them: by the sidebar, by the first row of each list, and by
+the tabs above what that leads to. What a page says on the console (a script that the policy
+refused, a picture that is missing) is printed, and the exit code is 1 then.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# The pages of one campaign, list or person.
+_OF_SOMETHING = re.compile(r"/(?P<kind>[a-z]+)/\d+/(?P<rest>.+)")
 SETTLED = 700  # milliseconds for charts and previews to be drawn
 
 
@@ -49,7 +53,7 @@ class Instance:
 
 def main() -> int:
     """Take the pictures. Returns 0, or 1 when a page complained on its console."""
-    arguments = _arguments()
+    arguments = arguments_parser("Take pictures of every page.").parse_args()
     instance = Instance(arguments.url.rstrip("/"), arguments.user, arguments.password)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     complaints: list[str] = []
@@ -75,19 +79,20 @@ def find_pages(browser: Browser, instance: Instance) -> dict[str, str]:
     pages["dashboard"] = page.url
     for link in _links(page, ".bs-nav a"):
         name = link.rstrip("/").rpartition("/")[2]
-        pages.setdefault(name, link)
-        page.goto(link)
-        if link.rstrip("/").endswith("/admin"):
+        if link in pages.values():
             continue
+        pages[name] = link
+        page.goto(link)
         rows = _links(
             page, f"#result_list a[href^='{path(link)}'], .bs-table a[href^='{path(link)}']"
         )
-        for kind, row in _different(rows):
+        for kind, row in _different([row for row in rows if path(row) != path(link)]):
             pages[f"{name}-{kind}"] = row
         add = link + "add/"
         if page.locator(f"a[href*='{add.removeprefix(instance.url)}']").count():
             pages[f"{name}-add"] = add
-    pages |= _campaign_pages(page, list(pages.values()))
+    _follow_tabs(page, pages)
+    pages |= _unlinked_pages(list(pages.values()))
     pages |= _public_pages(page, instance)
     context.close()
     return pages
@@ -142,18 +147,30 @@ def _different(links: list[str]) -> Iterator[tuple[str, str]]:
             yield kind, link
 
 
-def _campaign_pages(page: Page, found: list[str]) -> dict[str, str]:
-    """Return the pages of campaigns that lists do not lead to."""
+def _follow_tabs(page: Page, pages: dict[str, str]) -> None:
+    """Add the pages beside those of a campaign, a list or a person: the first of each kind."""
+    waiting = list(pages.values())
+    while waiting:
+        link = waiting.pop(0)
+        if not _OF_SOMETHING.search(path(link)):
+            continue
+        page.goto(link)
+        for other in _links(page, ".bs-tabs a, .bs-switch a"):
+            found = _OF_SOMETHING.search(path(other))
+            plain = other.partition("?")[0]
+            if found and plain not in pages.values():
+                name = "-".join([found["kind"], *found["rest"].strip("/").split("/")])
+                if name not in pages:
+                    pages[name] = plain
+                    waiting.append(plain)
+
+
+def _unlinked_pages(found: list[str]) -> dict[str, str]:
+    """Return the pages that only a button leads to, and that only some campaigns have."""
     pages = {}
     for link in found:
-        if "/newsletter/campaign/" in link and link.endswith("/progress/"):
-            pages["campaign-report"] = link.replace("/progress/", "/report/")
-            pages["campaign-map"] = link.replace("/progress/", "/report/map/")
-            pages["campaign-programs"] = link.replace("/progress/", "/report/programs/")
-            pages["campaign-people"] = link.replace("/progress/", "/report/people/")
-            pages["campaign-problems"] = link.replace("/progress/", "/problems/")
-            pages["campaign-resend"] = link.replace("/progress/", "/problems/resend/")
-            pages["campaign-content"] = link.replace("/progress/", "/change/")
+        if "/newsletter/campaign/" in link and link.endswith("/problems/"):
+            pages["campaign-resend"] = f"{link}resend/"
         if "/newsletter/campaign/" in link and link.endswith("/change/"):
             pages["campaign-start"] = link.replace("/change/", "/start/")
         if "/subscribers/subscriber/" in link and link.endswith("/change/"):
@@ -209,13 +226,14 @@ def _listen(page: Page, name: str, complaints: list[str]) -> None:
     page.on("pageerror", lambda error: complaints.append(f"{name}: {error}"))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Take pictures of every page.")
+def arguments_parser(what: str) -> argparse.ArgumentParser:
+    """Return a parser of a folder, and of where and as whom to sign in."""
+    parser = argparse.ArgumentParser(description=what)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--user", default="admin")
     parser.add_argument("--password", required=True)
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
