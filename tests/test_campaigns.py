@@ -87,7 +87,7 @@ def test_a_start_freezes_what_is_said_and_to_whom(settings):
     assert campaign.started_at
     assert [batch.size for batch in Batch.objects.order_by("id")] == [2, 2, 1]
     edition = Edition.objects.get(campaign=campaign)
-    assert edition.link_ids == list(Link.objects.values_list("id", flat=True)) != []
+    assert edition.link_ids == list(Link.objects.order_by("id").values_list("id", flat=True)) != []
 
 
 def test_changing_a_started_campaign_changes_no_mail():

@@ -332,15 +332,19 @@ def test_what_is_known_is_kept_and_filled_up(news):
     assert counts(job) == (1, 0, 0, 0)
 
 
+def everything() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    return list(Subscriber.objects.order_by("id").values()), list(ConsentRecord.objects.values())
+
+
 def test_the_same_file_again_changes_nothing(news):
     content = "email,name,city\nada@example.org,Ada,London\nbob@example.org,Bob,\n"
     load(content, news)
-    before = list(Subscriber.objects.values()), list(ConsentRecord.objects.values())
+    before = everything()
 
     job = load(content, news)
 
     assert counts(job) == (0, 0, 2, 0)
-    assert (list(Subscriber.objects.values()), list(ConsentRecord.objects.values())) == before
+    assert everything() == before
 
 
 def test_the_suppressed_and_those_who_left_stay_out(news, origin):

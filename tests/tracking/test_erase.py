@@ -22,7 +22,8 @@ def _individual(settings, simple_rules):
 
 
 def sums_without_names():
-    return [list(model.objects.values()) for model in (CampaignTotal, CampaignHour, LinkTotal)]
+    models = CampaignTotal, CampaignHour, LinkTotal
+    return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 @pytest.mark.django_db
