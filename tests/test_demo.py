@@ -80,7 +80,7 @@ def test_weeks_before_are_as_if_they_had_been_sent():
         year = growth.history(mailing_list.pk, localdate() - timedelta(days=365))
         months = growth.periods(year, localdate(), growth.Grain.MONTH, 12)
         assert months[-1].at_end == active
-        assert all(month.joined for month in months)
+        assert all(month.joined for month in months[:-1])  # the last may have only just begun
 
 
 @pytest.mark.parametrize(
