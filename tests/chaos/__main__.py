@@ -2,23 +2,18 @@
 
 import argparse
 import os
-import random
-import signal
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import django
 from rich.console import Console
 
-from tests.chaos import network
+from tests.chaos import command, network
 from tests.chaos.stage import Stage
 
-INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
-BOUND = 600  # seconds, for everything together
+PROGRAM = "make chaos"
 NAMES = ("plain", "tls", "no-pipelining", "closes-after-20")
 OTHERS = ("short", "crashes", "away", "hosts", "leaving", "pause")
 
@@ -26,36 +21,19 @@ OTHERS = ("short", "crashes", "away", "hosts", "leaving", "pause")
 def main(arguments: list[str]) -> int:
     """Return the exit code: 0 when every promise was kept."""
     options = _read(arguments)
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="broadsheet-chaos-"))
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o711)
-    console = Console()
-    what = " ".join(options.what)
-    console.print(f'Seed {options.seed}: again with make chaos ARGS="{what} --seed {options.seed}"')
-    console.print(f"Logs and records: {folder}", soft_wrap=True)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    try:
+
+    def trial(folder: Path, console: Console) -> int:
         with ExitStack() as stack:
             return _run(options, folder, console, stack)
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return INTERRUPTED
 
-
-def stop(number: int, _frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that every process is ended."""
-    raise KeyboardInterrupt
+    return command.run(PROGRAM, " ".join(options.what), options, trial)
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser = command.parser(PROGRAM, __doc__)
     choices = [*NAMES, "all", *OTHERS]
     words = f"any of {', '.join(choices)} (all: the first {len(NAMES)}); plain"
     parser.add_argument("what", nargs="*", default=["plain"], metavar="WHAT", help=words)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--within", type=int, default=BOUND, help="seconds for everything")
-    parser.add_argument("--folder", type=Path, help="where logs and records go, and stay")
     parser.add_argument("--people", type=int, default=0, help="another size of the campaigns")
     parser.add_argument("--bound", type=float, default=0.25, help="seconds, for leaving")
     options = parser.parse_args(arguments)

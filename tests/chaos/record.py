@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.chaos.growing import GrowingFile
+
 ACCEPTED = "accepted"
 LOST = "lost"  # accepted, and the answer never given
 REFUSED = "refused"
@@ -59,24 +61,14 @@ class Tail:
     """Reads a record while it is being written."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-        self._rest = ""
+        self._file = GrowingFile(path)
         self.lines: list[Line] = []
         self.mails = 0  # accepted so far
         self.last_at = 0.0  # when the last mail was accepted
 
     def read(self) -> int:
         """Read on. Returns how many mails were accepted by now."""
-        if not self._path.exists():
-            return 0
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read()
-        self._offset += len(data)
-        text = self._rest + data.decode()
-        complete, _, self._rest = text.rpartition("\n")
-        for line in parse(complete):
+        for line in parse(self._file.read()):
             self.lines.append(line)
             if line.what in MAILS:
                 self.mails += 1

@@ -2,50 +2,33 @@
 
 import argparse
 import os
-import random
-import signal
 import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import django
 from rich.console import Console
 
-from tests.chaos import __main__ as sending
+from tests.chaos import command
 from tests.chaos import table as bar
 from tests.chaos.stage import Stage
 from tests.chaos_tracking import table
 from tests.chaos_tracking.trouble import FULL, SHORT
 
+PROGRAM = "make chaos-tracking"
 SPARE = 60.0  # seconds that are kept for storing and judging
 
 
 def main(arguments: list[str]) -> int:
     """Return the exit code: 0 when every promise was kept."""
     options = _read(arguments)
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="broadsheet-chaos-"))
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o711)
-    console = Console()
-    again = f"{options.what} --seed {options.seed}"
-    console.print(f'Seed {options.seed}: again with make chaos-tracking ARGS="{again}"')
-    console.print(f"Logs and the readers' record: {folder}", soft_wrap=True)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, sending.stop)
-    try:
-        return _run(options, folder, console)
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return sending.INTERRUPTED
+    return command.run(PROGRAM, options.what, options, partial(_run, options))
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make chaos-tracking", description=__doc__)
+    parser = command.parser(PROGRAM, __doc__)
     parser.add_argument("what", nargs="?", choices=("full", "short"), default="full")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--within", type=int, default=sending.BOUND, help="seconds")
-    parser.add_argument("--folder", type=Path, help="where logs and the record go, and stay")
     parser.add_argument("--hits", type=int, default=0, help="another number of hits")
     parser.add_argument("--rate", type=float, default=0, help="hits a second")
     return parser.parse_args(arguments)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.chaos.growing import GrowingFile
+
 RIGHT = "right"  # answered as it had to be
 WRONG = "wrong"  # answered otherwise; the detail says how
 NONE = "none"  # refused, cut or silent; the detail says which
@@ -37,23 +39,13 @@ class Tail:
     """Reads a record while it is being written."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-        self._rest = ""
+        self._file = GrowingFile(path)
         self.lines: list[Line] = []
         self.answered = 0
 
     def read(self) -> int:
         """Read on. Returns how many requests were answered by now."""
-        if not self._path.exists():
-            return 0
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read()
-        self._offset += len(data)
-        # Whole lines only: the end may be half a line, or half a letter.
-        complete, _, self._rest = (self._rest + data.decode()).rpartition("\n")
-        for line in parse(complete):
+        for line in parse(self._file.read()):
             self.lines.append(line)
             self.answered += line.outcome in ANSWERED
         return self.answered
