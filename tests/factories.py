@@ -3,12 +3,13 @@
 A test names only the fields it is about.
 """
 
+from datetime import datetime
 from itertools import count
 from typing import Any
 
 from newsletter.models import Campaign, Template
 from subscribers import addresses, suppression
-from subscribers.models import MailingList, Subscriber, Subscription
+from subscribers.models import ConsentRecord, MailingList, Subscriber, Subscription
 
 _number = count(1)
 
@@ -41,6 +42,17 @@ def make_subscription(
         subscriber=subscriber,
         mailing_list=mailing_list,
         **{"status": Subscription.Status.ACTIVE, **fields},
+    )
+
+
+def make_leaving(subscriber_id: int, campaign_id: int, at: datetime) -> ConsentRecord:
+    """Write the line of the ledger that somebody left by a campaign's mail."""
+    return ConsentRecord.objects.create(
+        subscriber_id=subscriber_id,
+        action=ConsentRecord.Action.UNSUBSCRIBED,
+        method=ConsentRecord.Method.PAGE,
+        campaign_id=campaign_id,
+        recorded_at=at,
     )
 
 

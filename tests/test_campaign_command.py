@@ -39,6 +39,18 @@ def body(tmp_path):
     return path
 
 
+@pytest.fixture
+def one_refused(sink):  # noqa: F811
+    """A campaign that two people got, and whose third address the mail server refused."""
+    sink.on_rcpt = lambda who, count: "550 5.1.1 nobody" if who.startswith("gone") else None
+    mailing_list = make_list()
+    make_subscriber(lists=[mailing_list], email="gone@example.org")
+    campaign = make_campaign(people=2, lists=[mailing_list])
+    campaigns.start(campaign.pk)
+    send(campaign)
+    return campaign
+
+
 def test_create_prints_the_id_and_guesses_the_format(body):
     lists = [make_list(slug="news"), make_list(slug="sport")]
     arguments = ["--list", "news", "--list", "sport", "--subject", "June", "--body", body]
@@ -144,16 +156,9 @@ def test_waiting_returns_when_everybody_has_it(sink):  # noqa: F811
 
 
 @pytest.mark.django_db(transaction=True)
-def test_waiting_says_by_its_exit_code_that_some_failed(sink):  # noqa: F811
-    sink.on_rcpt = lambda who, count: "550 5.1.1 nobody" if who.startswith("gone") else None
-    mailing_list = make_list()
-    make_subscriber(lists=[mailing_list], email="gone@example.org")
-    campaign = make_campaign(people=2, lists=[mailing_list])
-    campaigns.start(campaign.pk)
-    send(campaign)
-
+def test_waiting_says_by_its_exit_code_that_some_failed(one_refused):
     with pytest.raises(SystemExit) as ended:
-        command("status", campaign.pk, "--wait")
+        command("status", one_refused.pk, "--wait")
 
     assert ended.value.code == 3
 
@@ -170,17 +175,11 @@ def test_waiting_says_by_its_exit_code_that_it_was_stopped():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_watching_without_a_terminal_says_lines_and_ends_as_waiting_does(sink):  # noqa: F811
-    sink.on_rcpt = lambda who, count: "550 5.1.1 nobody" if who.startswith("gone") else None
-    mailing_list = make_list()
-    make_subscriber(lists=[mailing_list], email="gone@example.org")
-    campaign = make_campaign(people=2, lists=[mailing_list])
-    campaigns.start(campaign.pk)
-    send(campaign)
+def test_watching_without_a_terminal_says_lines_and_ends_as_waiting_does(one_refused):
     out = StringIO()
 
     with pytest.raises(SystemExit) as ended:
-        call_command("campaign", "status", str(campaign.pk), "--watch", stdout=out)
+        call_command("campaign", "status", str(one_refused.pk), "--watch", stdout=out)
 
     assert ended.value.code == 3
     assert "finished: 2 sent, 1 failed, 0 skipped, 0 in doubt, 0 pending of 3" in out.getvalue()

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.timezone import now
 
 from newsletter.models import Edition
-from subscribers.models import ConsentRecord
 from tests.admin.conftest import PAYLOAD
 from tests.admin.test_guards import assert_clean
-from tests.factories import make_subscriber
+from tests.factories import make_leaving, make_subscriber
 from tracking.models import CampaignTotal, Link, LinkTotal, Reader, ReaderLink
 
 pytestmark = pytest.mark.django_db
@@ -202,12 +202,7 @@ def test_who_chose_not_to_be_named_is_not_shown(admin_client, sent_campaign, rea
 def test_of_who_left_it_is_said_only_that_they_left(admin_client, sent_campaign, reader, read):
     reader.tracking = "off"
     reader.save()
-    ConsentRecord.objects.create(
-        subscriber_id=reader.pk,
-        action=ConsentRecord.Action.UNSUBSCRIBED,
-        method=ConsentRecord.Method.PAGE,
-        campaign_id=sent_campaign.pk,
-    )
+    make_leaving(reader.pk, sent_campaign.pk, now())
 
     page = shown(admin_client, sent_campaign, did="left")
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from subscribers import consent, erase
 from subscribers.models import ConsentRecord, LeavingSum
-from tests.factories import make_list, make_subscriber
+from tests.factories import make_leaving, make_list, make_subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -20,13 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def leave(subscriber_id: int, at: datetime = NOON, campaign: int = 7) -> None:
-    ConsentRecord.objects.create(
-        subscriber_id=subscriber_id,
-        action=ConsentRecord.Action.UNSUBSCRIBED,
-        method=ConsentRecord.Method.PAGE,
-        campaign_id=campaign,
-        recorded_at=at,
-    )
+    make_leaving(subscriber_id, campaign, at)
 
 
 def kept() -> dict[tuple[int, int, datetime], tuple[int, int]]:

@@ -1,11 +1,12 @@
 """Makers of hits. The truth that sums are compared with stands in tests/tracking/exact.py."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from tracking import packs, rollups, stream
 from tracking.models import Kind
@@ -82,3 +83,21 @@ def store(hits: Iterable[Hit]) -> None:
     """Store hits without the way through the stream."""
     with transaction.atomic():
         rollups.store([packs.open_pack(packs.encode(hits))[1]])
+
+
+def while_storing(batches: Sequence[Iterable[Hit]]) -> Iterator[None]:
+    """Store batches of hits in two threads, and yield again and again until all are stored."""
+
+    def keep(part: Iterable[Iterable[Hit]]) -> None:
+        try:
+            for hits in part:
+                store(hits)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as threads:
+        storing = [threads.submit(keep, batches[start::2]) for start in range(2)]
+        while not all(each.done() for each in storing):
+            yield
+        for each in storing:
+            each.result()

@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from subscribers.models import ConsentRecord
-from tests.factories import make_subscriber
+from tests.factories import make_leaving, make_subscriber
 from tests.tracking import makers
 from tests.tracking.makers import NOON, clicked, opened
 from tracking import curves, links, reports
@@ -49,13 +48,7 @@ def test_first_minutes_in_slots_of_five(settings):
             opened(0, at=NOON + 4 * HOUR),
         ]
     )
-    ConsentRecord.objects.create(
-        subscriber_id=alice,
-        action=ConsentRecord.Action.UNSUBSCRIBED,
-        method=ConsentRecord.Method.PAGE,
-        campaign_id=7,
-        recorded_at=NOON + 11 * MINUTE,
-    )
+    make_leaving(alice, 7, NOON + 11 * MINUTE)
     found = reports.campaign_report(7, 1)
 
     first = curves.curve(7, Range.START, NOON + 2 * MINUTE, NOON + 14 * MINUTE, found.hours)

@@ -276,19 +276,8 @@ def test_storing_and_judging_at_once_keeps_sums_exact(stored):
     readers = people(10)
     batches = [[makers.anything(chance, readers, 3) for _ in range(40)] for _ in range(60)]
 
-    def store(part):
-        try:
-            for hits in part:
-                makers.store(hits)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor() as threads:
-        storing = [threads.submit(store, batches[start::2]) for start in range(2)]
-        while not all(each.done() for each in storing):
-            judging.settle()
-        for each in storing:
-            each.result()
+    for _ in makers.while_storing(batches):
+        judging.settle()
 
     judging.settle()
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from subscribers.models import ConsentRecord
-from tests.factories import make_subscriber
+from tests.factories import make_leaving, make_subscriber
 from tests.tracking.makers import NOON
 from tracking import readers
 from tracking.models import Reader, ReaderLink
@@ -25,13 +24,7 @@ def read(campaign=7, tracking="", **sums) -> int:
 
 
 def leave(subscriber_id, campaign=7) -> None:
-    ConsentRecord.objects.create(
-        subscriber_id=subscriber_id,
-        action=ConsentRecord.Action.UNSUBSCRIBED,
-        method=ConsentRecord.Method.PAGE,
-        campaign_id=campaign,
-        recorded_at=NOON,
-    )
+    make_leaving(subscriber_id, campaign, NOON)
 
 
 def ids(page: readers.Page) -> list[int]:

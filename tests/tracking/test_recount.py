@@ -176,21 +176,10 @@ def test_hits_that_come_meanwhile_are_in_the_sums_once(stored, monkeypatch):
     batches = [[makers.anything(chance, readers, 3) for _ in range(20)] for _ in range(80)]
     new_rules(monkeypatch)
 
-    def store(part):
-        try:
-            for hits in part:
-                makers.store(hits)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor() as threads:
-        storing = [threads.submit(store, batches[start::2]) for start in range(2)]
-        while not all(each.done() for each in storing):
-            recounting.recount()
-            for campaign_id in (7, 8):
-                rebuilding.rebuild(campaign_id)
-        for each in storing:
-            each.result()
+    for _ in makers.while_storing(batches):
+        recounting.recount()
+        for campaign_id in (7, 8):
+            rebuilding.rebuild(campaign_id)
 
     assert Event.objects.count() == 150 + 1600
     exact.check()

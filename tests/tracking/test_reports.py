@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from subscribers.models import ConsentRecord
-from tests.factories import make_subscriber
+from tests.factories import make_leaving, make_subscriber
 from tests.tracking import makers
 from tests.tracking.makers import NOON, clicked, opened
 from tracking import links, reports
@@ -22,13 +21,7 @@ def _individual(settings):
 
 
 def leave(subscriber, at=NOON, campaign=7):
-    ConsentRecord.objects.create(
-        subscriber_id=subscriber,
-        action=ConsentRecord.Action.UNSUBSCRIBED,
-        method=ConsentRecord.Method.PAGE,
-        campaign_id=campaign,
-        recorded_at=at,
-    )
+    make_leaving(subscriber, campaign, at)
 
 
 def test_a_campaign_that_nobody_read():
