@@ -35,8 +35,9 @@ def ask_to_confirm(email: str) -> None:
 
 
 @pytest.fixture
-def two(servers, started):
+def two(servers, started, settings):
     """Two campaigns, to different domains, over a slow server."""
+    settings.SEND_BATCH_SIZE = 100  # so that neither runs out of mails while PostgreSQL is slow
     sink, _ = servers()
     sink.seconds = SLOWLY
     one = started(0, lists=[crowd(600, "one.example")], pk=unused())
