@@ -53,8 +53,12 @@ document.addEventListener("DOMContentLoaded", () => {
     const turn = asked;
     const question = new FormData(form);
     question.set("_check", "1");
-    const answer = await fetch(editor.dataset.previewUrl, { method: "POST", body: question });
-    if (answer.ok && turn === asked) list((await answer.json()).problems);
+    try {
+      const answer = await fetch(editor.dataset.previewUrl, { method: "POST", body: question });
+      if (answer.ok && turn === asked) list((await answer.json()).problems);
+    } catch {
+      /* Somebody left the page meanwhile, or the server does not answer: the preview says that. */
+    }
   };
   const later = () => {
     clearTimeout(timer);
