@@ -1,4 +1,4 @@
-"""The Jinja2 environment of our own pages and mails. Campaigns have templating.py."""
+"""The Jinja2 environment of our own pages and mails. Campaigns have templating/."""
 
 from typing import Any
 

@@ -96,11 +96,6 @@ class CampaignReport:
         return _rate(self.totals.unique_clicks, self.sent)
 
     @property
-    def click_to_open_rate(self) -> float:
-        """People who clicked, per person who opened. Above 1.0 when pictures were blocked."""
-        return _rate(self.totals.unique_clicks, self.totals.unique_opens)
-
-    @property
     def unsubscribe_rate(self) -> float:
         """People who left, per mail sent: 0.0 to 1.0."""
         return _rate(self.totals.unique_unsubscribes, self.sent)

@@ -1,6 +1,6 @@
 """Imports: a file is handed in here, and its way into the list is watched here.
 
-The work itself is done by a worker (subscribers/importing.py); the row is the job.
+The work itself is done by a worker (subscribers/importing/); the row is the job.
 """
 
 from pathlib import Path

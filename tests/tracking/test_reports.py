@@ -29,7 +29,7 @@ def test_a_campaign_that_nobody_read():
 
     assert report.totals == Totals()
     assert report.hours == report.links == report.timeline == []
-    assert report.open_rate == report.click_rate == report.click_to_open_rate == 0.0
+    assert report.open_rate == report.click_rate == 0.0
 
 
 def test_nothing_sent_is_no_division_by_zero():
@@ -64,7 +64,6 @@ def test_people_and_requests():
     )
     assert report.open_rate == 0.5
     assert report.click_rate == 0.25
-    assert report.click_to_open_rate == 0.5
     assert report.unsubscribe_rate == 0.25
     assert report.links == [
         LinkReport(story, "https://example.org/a", clicks=2, unique_clicks=1),
