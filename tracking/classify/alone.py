@@ -34,6 +34,8 @@ _SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5, "headers:no-user":
 # What comes late: the number of its glance, its network, and when.
 _Reader = tuple[int, str, float]
 
+# Headers by which programs of the same name differ.
+_TELLING = ("language", "mode", "brands", "user")
 _NO_DOUBT = Doubt(0.0, "")
 # What a hit is taken for that nothing speaks against, by the role of its program.
 _PLAIN = {
@@ -216,7 +218,7 @@ def _glance(hit: Evidence, network: Network | None, chromium: int) -> _Glance:
     agent = agents.FOREIGN if is_foreign else agents.read(hit.user_agent)
     settled = _settle(hit, agent, network)
     doubts = () if settled else _doubts(hit, agent, network, chromium)
-    program = (hit.user_agent, is_foreign, "language" in marks, "mode" in marks, "brands" in marks)
+    program = (hit.user_agent, is_foreign, *[name in marks for name in _TELLING])
     plain = _UNKNOWN if "unknown" in marks else _PLAIN.get(agent.name, _OTHER)
     is_picture = is_loading(hit.kind)
     family = (is_picture, int(agent.role), agent.engine, agent.is_mobile)

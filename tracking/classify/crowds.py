@@ -14,6 +14,7 @@ from tracking.classify.spans import fullest
 _SPAN = 60.0  # seconds
 _SECONDS = 5.0
 _FEW = 4  # people whose unopened mail one network clicks in that time by chance
+_FEW_OTHERS = 0.35  # of the mails that machines touch in a network
 _SEVERAL = 6  # people of whom all but one would have to be early by chance
 
 
@@ -30,7 +31,7 @@ def doubt_rounds(docket: Docket, crowds: Crowds) -> None:
         times = [docket.at[index] for index in clicks]
         if not _is_busy(times):
             continue
-        people = [docket.mail[index] for index in clicks]
+        people = [docket.is_named[index] for index in clicks]
         in_five, in_minute = fullest(times, people, _SECONDS), fullest(times, people, _SPAN)
         if max(in_five) < _FEW and max(in_minute) <= _FEW:
             continue
@@ -60,7 +61,7 @@ def doubt_early_birds(docket: Docket, crowds: Crowds) -> None:
         early = [index for index in clicks if docket.is_soon(index)]
         if len(early) < max(_SEVERAL, 0.9 * len(clicks)):
             continue
-        people = len({docket.mail[index] for index in early})
+        people = len({docket.is_named[index] for index in early})
         if people >= _SEVERAL:
             for index in early:
                 docket.doubt(index, 3.0 if people >= 2 * _SEVERAL else 2.0, "crowd:early")
@@ -72,6 +73,7 @@ def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
     Less so when scanners are done: in an office whose gateway stands beside its readers, it may be
     one of them, with the same browser.
     """
+    _doubt_neighbours(docket, crowds)
     for clicks in crowds.values():
         if len(clicks) < 2:
             continue
@@ -86,6 +88,28 @@ def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
             if not docket.is_machine(index):
                 points = 3.0 if is_known and not docket.is_late(index) else 1.5
                 docket.doubt(index, points, "crowd:known-machine")
+
+
+def _doubt_neighbours(docket: Docket, crowds: Crowds) -> None:
+    """Doubt who comes from a network in which machines work, and hardly anybody else.
+
+    People behind a gateway of their own have mostly opened the mail.
+    """
+    machines: defaultdict[str, set[int]] = defaultdict(set)
+    others: defaultdict[str, list[int]] = defaultdict(list)
+    for (network, _), clicks in crowds.items():
+        for index in clicks:
+            if docket.points[index] >= SETTLES:
+                machines[network].add(docket.mail[index])
+            else:
+                others[network].append(index)
+    for network, rest in others.items():
+        known = len(machines[network])
+        if known < 5 or len({docket.mail[index] for index in rest}) > _FEW_OTHERS * known:
+            continue
+        for index in rest:
+            if docket.seen.get(index) not in ("own", "proxy"):
+                docket.doubt(index, 2.0, "crowd:machines")
 
 
 def _is_busy(times: Sequence[float]) -> bool:

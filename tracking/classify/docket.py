@@ -102,14 +102,14 @@ class Docket:
         return keys
 
     def _lone(self) -> set[int]:
-        homes: defaultdict[str, set[int]] = defaultdict(set)
+        """Return the clicks of networks from which fewer than _SEVERAL people click."""
+        people: defaultdict[str, set[int]] = defaultdict(set)
         for mail, clicks in enumerate(self.clicks):
             for index in clicks:
-                homes[self.own_networks[index]].add(mail)
-        few = {network for network, mails in homes.items() if network and len(mails) < _SEVERAL}
-        return {
-            index for clicks in self.clicks for index in clicks if self.own_networks[index] in few
-        }
+                people[self.own_networks[index]].add(self.is_named[index] or -mail)
+        few = {network for network, those in people.items() if len(those) < _SEVERAL and network}
+        networks = self.own_networks
+        return {index for clicks in self.clicks for index in clicks if networks[index] in few}
 
     def doubt(self, index: int, points: float, reason: str) -> None:
         """Add a reason to believe that hit `index` is a machine's; no points: none."""

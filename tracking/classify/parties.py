@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from math import isnan
+from operator import itemgetter
 from typing import NamedTuple
 
 from tracking.classify.crowds import Crowds
@@ -69,9 +70,9 @@ def doubt_parties(docket: Docket, crowds: Crowds, loading: float, links: Mapping
     scale, signs = _Scale(), _Signs(docket, crowds, loading)
     for kind, clicks in _gather(docket, crowds):
         touches = _touches(docket, clicks)
-        if len(touches) < _LEAST:
+        if len({docket.is_named[touch] for touch in touches}) < _LEAST:
             continue
-        _doubt_arrival(scale, signs, kind, clicks, touches)
+        _doubt_arrival(scale, docket, signs, kind, clicks, touches)
         if loading:
             guard = sum([signs.guard[touch] for touch in touches])
             scale.put(clicks, guard, kind.most, "party:guard")
@@ -174,10 +175,16 @@ def _touches(docket: Docket, clicks: Sequence[int]) -> Sequence[int]:
 
 
 def _doubt_arrival(
-    scale: _Scale, signs: _Signs, kind: _Kind, clicks: Sequence[int], touches: Sequence[int]
+    scale: _Scale,
+    docket: Docket,
+    signs: _Signs,
+    kind: _Kind,
+    clicks: Sequence[int],
+    touches: Sequence[int],
 ) -> None:
     arrival, held_back, patience = signs.arrival, signs.held_back, kind.patience
     opened = sum([signs.opened[touch] for touch in touches])
+    opened += min([docket.oddness[touch] for touch in touches])
     on_arrival = sum([arrival[touch] + patience * held_back[touch] for touch in touches])
     nats = opened + max(on_arrival, sum([signs.delayed[touch] for touch in touches]))
     if nats > _RARE:
@@ -193,15 +200,14 @@ def _doubt_thorough(
     links: Mapping[int, int],
 ) -> None:
     mail = docket.mail
-    followed: defaultdict[int, set[int]] = defaultdict(set)
-    for click in clicks:
-        followed[mail[click]].add(docket.links[click])
+    followed = {(mail[click], docket.links[click]) for click in clicks}
+    counts = Counter(map(itemgetter(0), followed))
     whole = {
         number
-        for number, seen in followed.items()
-        if len(seen) > 1 and len(seen) >= links.get(docket.campaigns[docket.mails[number][0]], 0)
+        for number, count in counts.items()
+        if count > 1 and count >= links.get(docket.campaigns[docket.mails[number][0]], 0)
     }
-    nats = len(whole) * _WHOLE + (len(followed) - len(whole)) * _PART
+    nats = len(whole) * _WHOLE + (len(counts) - len(whole)) * _PART
     if nats > _RARE:
         fitting = [click for click in clicks if mail[click] in whole]
         scale.put(fitting, nats, max(kind.most, 2.6), "party:thorough")

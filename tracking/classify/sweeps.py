@@ -43,6 +43,8 @@ def _doubt_hops(docket: Docket, clicks: Sequence[int]) -> None:
     A telephone that leaves the house changes it once; a forwarded mail has other programs.
     """
     networks = docket.own_networks
+    if len({networks[index] for index in clicks}) < 2:
+        return
     programs: defaultdict[str, list[int]] = defaultdict(list)
     for index in clicks:
         if networks[index] and not docket.is_shared[index]:
