@@ -14,6 +14,10 @@ DOCUMENTS = sorted(
     for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md")
     for path in BASE_DIR.glob(pattern)
 )
+# Files with the way to them; what is above a folder of ours is somebody else's.
+FILE = re.compile(
+    r"(?<![\w./<-])((?:newsletter|tracking|subscribers|tests|scripts|benchmarks)/[\w./-]+)"
+)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
 
 
@@ -43,6 +47,27 @@ def test_each_link_of_a_document_leads_somewhere(document):
     ]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(BASE_DIR)))
+def test_each_file_of_ours_that_a_document_names_is_there(document):
+    named = {match.rstrip(".,") for match in FILE.findall(document.read_text())}
+
+    assert [file for file in sorted(named) if not (BASE_DIR / file).exists()] == []
+
+
+@pytest.mark.parametrize("package", ["newsletter", "newsletter/admin", "tracking", "subscribers"])
+def test_the_map_of_the_code_names_each_module(package):
+    text = (BASE_DIR / "docs" / "code.md").read_text()
+    chapter = text.split(f"\n## {package}/\n")[1].split("\n## ")[0]
+    folder = BASE_DIR / package
+
+    there = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    there |= {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")} - {"migrations/"}
+    named = set(re.findall(r"\b(?<!/)[a-z_]+(?:\.py|/)", chapter))
+
+    assert there - named == set()
+    assert {name for name in named if not (folder / name).exists()} == set()
 
 
 def test_decisions_are_numbered_one_by_one():
