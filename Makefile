@@ -9,7 +9,7 @@ run test check services bench chaos manage setup:
 	@$(or $(PYTHON),python3) scripts/bootstrap.py $@ $(ARGS)
 
 # One benchmark alone: make bench-sending ARGS="one two --quick"
-BENCHES := $(addprefix bench-,composing sending tracking importing)
+BENCHES := $(addprefix bench-,composing sending tracking importing listing)
 .PHONY: $(BENCHES)
 $(BENCHES): bench-%:
 	@$(or $(PYTHON),python3) scripts/bootstrap.py bench $* $(ARGS)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from itertools import takewhile
 
-NAMES = ("composing", "sending", "tracking", "importing")
+NAMES = ("composing", "sending", "tracking", "importing", "listing")
 WITH_ARGUMENTS = {"sending", "tracking"}
 
 

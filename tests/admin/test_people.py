@@ -120,18 +120,21 @@ def test_list_costs_the_same_whatever_its_length(admin_client, people, django_as
         admin_client.get(reverse(LIST))
 
 
-def test_long_list_is_not_counted(monkeypatch):
-    monkeypatch.setattr(paginator, "EXACT_BELOW", 3)
-    for _ in range(5):
+@pytest.mark.parametrize(
+    ("people", "costly", "is_exact"),
+    [(2, 0, True), (3, 0, False), (3, 10**9, True), (4, 10**9, True), (5, 10**9, False)],
+)
+def test_long_list_is_not_counted(monkeypatch, people, costly, is_exact):
+    monkeypatch.setattr(paginator, "EXACT_ANYWAY", 2)
+    monkeypatch.setattr(paginator, "EXACT_BELOW", 4)
+    monkeypatch.setattr(paginator, "COSTLY", costly)
+    for _ in range(people):
         make_subscriber()
 
     pages = paginator.EstimatedPaginator(Subscriber.objects.order_by("id"), 2)
 
-    assert pages.estimated
-    assert pages.count >= 4
-    assert not paginator.EstimatedPaginator(
-        Subscriber.objects.filter(pk=0).order_by("id"), 2
-    ).estimated
+    assert pages.estimated is not is_exact
+    assert pages.count == people if is_exact else pages.count > 2
 
 
 def test_staff_put_a_person_on_a_list_with_a_note(admin_client, admin_user):
