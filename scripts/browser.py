@@ -1,9 +1,19 @@
-"""Where a Chromium is, for the tests that drive one."""
+"""Where a Chromium is, and how it is started, for tests and for taking pictures."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
+
+# Without what it does by itself, which would be seen in the network and in the logs.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PLACES = (

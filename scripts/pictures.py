@@ -12,8 +12,8 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
-from scripts.browser import find_browser
-from scripts.screenshots import ARGUMENTS, SETTLED, Instance, arguments_parser, path, sign_in
+from scripts.browser import ARGUMENTS, find_browser
+from scripts.screenshots import SETTLED, Instance, arguments_parser, path, sign_in
 
 
 class Picture(NamedTuple):

@@ -24,18 +24,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from scripts.browser import find_browser
+from scripts.browser import ARGUMENTS, find_browser
 
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SCHEMES = ("light", "dark")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # The pages of one campaign, list or person.
 _OF_SOMETHING = re.compile(r"/(?P<kind>[a-z]+)/\d+/(?P<rest>.+)")

@@ -6,22 +6,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from scripts.browser import find_browser
+from scripts.browser import ARGUMENTS, find_browser
 from tests.e2e.stack import Stack
 from tests.launcher.launched import open_folder
 
 # Seconds: a busy machine is slow to show a page.
 LONG = 240
 expect.set_options(timeout=1000 * LONG)
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
