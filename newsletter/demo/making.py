@@ -40,6 +40,7 @@ def seed() -> Campaign:
     if existing:
         return existing
     at = now()
+    past.make_room(at)
     with transaction.atomic():
         campaign = _make(at)
     campaigns.start(campaign.pk)
@@ -94,7 +95,6 @@ def _make(at: datetime) -> Campaign:
     known = people.make(PEOPLE, at)
     memberships = people.join(known, [(harbour, HARBOUR.share), (kitchen, KITCHEN.share)])
     sent = past.plan(harbour, kitchen, at)
-    past.make_room(sent)
     for each in sent:
         past.write(each, memberships, at)
     people.store(memberships)

@@ -4,7 +4,7 @@ Nobody got them. What a worker would have recorded is written here; what readers
 ingest as hits, from which it counts all sums.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
@@ -66,10 +66,10 @@ def plan(harbour: MailingList, kitchen: MailingList, now: datetime) -> list[Sent
     return sorted(weekly + monthly, key=lambda sent: sent.at)
 
 
-def make_room(sent: Iterable[Sent]) -> None:
-    """Make the partitions of events for the months of these issues, as they would be there."""
-    for month in sorted({each.at.replace(day=1, hour=12) for each in sent}):
-        partitions.make_ahead(month)
+def make_room(now: datetime) -> None:
+    """Make the partitions of events for the months before, as they would be there."""
+    for weeks in range(len(issues.WEEKLY) + 2, 0, -1):
+        partitions.make_ahead(now - timedelta(weeks=weeks))
 
 
 def write(sent: Sent, memberships: Sequence[Membership], now: datetime) -> None:
@@ -85,7 +85,7 @@ def write(sent: Sent, memberships: Sequence[Membership], now: datetime) -> None:
     campaign = _campaign(sent, len(audience))
     edition = composing.freeze(campaign)
     deliveries = _deliver(campaign, sent, audience)
-    hits = []
+    hits, passed_on = [], []
     for each, delivery in zip(audience, deliveries, strict=True):
         if delivery.status != Delivery.Status.SENT:
             continue
@@ -96,9 +96,11 @@ def write(sent: Sent, memberships: Sequence[Membership], now: datetime) -> None:
             if act.kind == LEAVE:
                 each.left_at, each.left_by = at, campaign.pk
             elif act.kind in (SEND_ON, PUBLISH):
-                hits += [one for one in friends.pass_on(hit, act, at) if one.at < milliseconds(now)]
+                passed_on.append((at, hit, act))
             else:
                 hits.append(hit.by(act, at))
+    for at, hit, act in sorted(passed_on, key=lambda one: one[0]):
+        hits += [one for one in friends.pass_on(hit, act, at) if one.at < milliseconds(now)]
     hits.sort(key=lambda hit: hit.at)
     ingest.store_pack(packs.encode(hits))
 

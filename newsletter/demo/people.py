@@ -20,12 +20,9 @@ from subscribers.models import (
 )
 
 DOMAIN: Final = "demo.example"  # reserved (RFC 2606): no mail can ever reach it
-# Before it, for those whose mail a service takes: by the program that they open mail with.
-_SERVICES: Final = {
-    "gmail": "letters.",
-    "apple_prefetch": "post.",
-    "outlook": "office.",
-}
+# Before it: who takes the mail of those who read with a program that says so, and of others.
+_SERVICES: Final = {"gmail": "letters.", "outlook": "office."}
+_OTHERS: Final = ("letters.", "post.", "")
 WORDING: Final = "I would like to receive this newsletter by e-mail."
 _FIRST = ("Ada", "Chidi", "Dana", "Farah", "Goran", "Hana", "Jonas", "Kofi", "Lea", "Mei", "Noor")
 _LAST = ("Adeyemi", "Berg", "Costa", "Fischer", "Garcia", "Hansen", "Ito", "Khan", "Lind", "Moreau")
@@ -112,7 +109,7 @@ def store(memberships: Sequence[Membership]) -> None:
 
 def _person(number: int, chance: Random, now: datetime) -> Subscriber:
     first, last = chance.choice(_FIRST), chance.choice(_LAST)
-    service = _SERVICES.get(reader(number).opener, "")
+    service = _SERVICES.get(reader(number).opener, _OTHERS[number % len(_OTHERS)])
     address = addresses.parse(f"{first}.{last}.{number}@{service}{DOMAIN}".lower())
     return Subscriber(
         email=address.email,

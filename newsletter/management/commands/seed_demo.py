@@ -40,7 +40,8 @@ class Command(BaseCommand):
             campaign = demo.seed()
         except demo.NotADemo as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Sending the demonstration's newest issue to {demo.PEOPLE} people …")
+        if campaign.status != Campaign.Status.FINISHED:
+            self.stdout.write("Sending the demonstration's newest issue …")
         if not demo.wait_until_sent(campaign):
             raise CommandError("The campaign is not sent yet: does a worker run?")
         with _alone() as is_alone:
@@ -57,8 +58,8 @@ class Command(BaseCommand):
         # Only now: a demonstration that was interrupted goes on at the next start.
         demo.marker().touch()
         self.stdout.write(
-            f"The demonstration was read: {counts.opens} opens, {counts.clicks} clicks, "
-            f"{counts.leavers} left."
+            f"The demonstration was read: {counts.opens} opens and {counts.clicks} clicks by "
+            f"people and machines, {counts.leavers} left."
         )
 
 
