@@ -97,6 +97,7 @@ class Gates:
         self._gates: dict[str, Gate] = {}
         self._opened = opened
         self._task: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     def get(self, key: str, limits: Limits = Limits()) -> Gate:  # noqa: B008  (immutable)
         """Return the gate of `key` with these limits."""
@@ -112,6 +113,7 @@ class Gates:
 
     async def close(self) -> None:
         """Give back what was not used, and stop."""
+        self._is_closing = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -125,7 +127,8 @@ class Gates:
         await self.buckets.close()
 
     async def _keep_open(self) -> None:
-        while True:
+        # The driver may turn a cancellation that comes while it connects into an error of its own.
+        while not self._is_closing:
             await asyncio.sleep(EVERY)
             await self._ask()
 
