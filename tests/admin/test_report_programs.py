@@ -1,5 +1,7 @@
 """The page of a report that says by what, where and at which providers a campaign was read."""
 
+import re
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -55,6 +57,14 @@ def test_it_says_by_what_and_where(admin_client, read):
 
     for words in ("Thunderbird", "Gmail", "Computers", "United Kingdom", "All others"):
         assert words in page
+
+
+def test_each_number_says_what_it_is_where_a_narrow_window_has_no_head(admin_client, read):
+    page = admin_client.get(url(read)).content.decode()
+
+    cells = re.findall(r"<td[^>]*>", page)
+    assert cells
+    assert [cell for cell in cells if not re.search(r'data-label="\w', cell)] == []
 
 
 def test_parts_are_those_of_whom_is_counted(admin_client, read):
