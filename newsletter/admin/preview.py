@@ -29,6 +29,7 @@ def unsaved(request: HttpRequest) -> JsonResponse:
     campaign = Campaign(**{name: request.POST.get(name, "") for name in _TEXTS})
     if template := number(request.POST.get("template", "")):
         campaign.template = Template.objects.filter(pk=template).first()
+    campaign.lists_in_form = [number(each) for each in request.POST.getlist("lists")]
     return _answer(request, campaign)
 
 

@@ -14,7 +14,6 @@ from newsletter.composing.links import BadLink
 from newsletter.models import Campaign
 from newsletter.templating import TemplateProblem, text_environment
 from newsletter.templating.trial import Part, try_out
-from subscribers import passing_on
 
 _SENDERS = ("from_email", "reply_to")
 _NO_FORWARDING = (
@@ -62,7 +61,7 @@ def _check_senders(campaign: Campaign) -> list[TemplateProblem]:
 
 def _check_forwarding(campaign: Campaign) -> list[TemplateProblem]:
     """Find links for forwarding that would lead to a page which says that it is not allowed."""
-    if campaign.pk is None or passing_on.is_allowed(campaign.pk):
+    if campaign.may_be_forwarded:
         return []
     return [
         TemplateProblem(_NO_FORWARDING, name.lineno, field)

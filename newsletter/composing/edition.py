@@ -22,7 +22,6 @@ from newsletter.templating import (
     rules,
     text_environment,
 )
-from subscribers import passing_on
 from subscribers.models import MailingList, Organisation
 from tracking import links as tracked
 
@@ -60,7 +59,7 @@ def compile_edition(campaign: Campaign, frame: str | None = None) -> EditionCont
         "contact_email": organisation.contact_email,
         "website": organisation.website,
     }
-    may_forward = campaign.pk is None or passing_on.is_allowed(campaign.pk)
+    may_forward = campaign.may_be_forwarded
     links = Links([organisation.privacy_url] if organisation.privacy_url else [], said)
     content = body_html(campaign)
     html = document.build(

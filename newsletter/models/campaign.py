@@ -1,5 +1,7 @@
 """A campaign, its template, and the edition that its start freezes."""
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxLengthValidator
@@ -7,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from subscribers import passing_on
 from subscribers.models import MailingList
 
 BODY_LIMIT = 1_000_000  # characters; a mail over 102 KB is clipped by Gmail anyway
@@ -102,8 +105,18 @@ class Campaign(models.Model):
             ),
         ]
 
+    # Of a campaign that is not saved, which can have no `lists`: ids of those in its form.
+    lists_in_form: Collection[int] = ()
+
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def may_be_forwarded(self) -> bool:
+        """Whether all of its lists let readers forward its mail (one or two queries)."""
+        if self.pk is None:
+            return passing_on.do_allow(self.lists_in_form)
+        return passing_on.is_allowed(self.pk)
 
 
 class Edition(models.Model):

@@ -158,6 +158,26 @@ def test_check_finds_what_the_preview_overlooks(admin_client):
     assert answer["problems"][0].startswith("Body: ")
 
 
+@pytest.mark.parametrize("may_forward", [True, False])
+def test_preview_follows_the_lists_in_the_form(admin_client, may_forward):
+    lists = [make_list().pk, make_list(forwarding=may_forward).pk, "nonsense"]
+
+    answer = admin_client.post(url("preview"), form(lists=lists)).json()
+
+    assert ("Forward to a friend" in answer["html"]) == may_forward
+    assert ("Forward to a friend" in answer["text"]) == may_forward
+
+
+@pytest.mark.parametrize(("may_forward", "problems"), [(True, 0), (False, 1)])
+def test_check_follows_the_lists_in_the_form(admin_client, may_forward, problems):
+    lists = [make_list(forwarding=may_forward).pk]
+    body = "[Pass it on]({{ forward_url }})"
+
+    answer = admin_client.post(url("preview"), form(lists=lists, body=body, _check="1")).json()
+
+    assert len(answer["problems"]) == problems
+
+
 def test_preview_of_a_stored_campaign(admin_client, draft):
     answer = admin_client.post(url("preview_stored", draft.pk)).json()
 
