@@ -10,15 +10,12 @@ from datetime import datetime, time
 from functools import partial
 from typing import Any
 
-from django.db import OperationalError, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db import transaction
 from django.db.models.functions import Now
 
 from newsletter import audience, composing, wake
 from newsletter.composing import Person, RenderError, TemplateProblem
 from newsletter.models import Batch, Campaign
-from newsletter.progress import Progress as Progress
-from newsletter.progress import progress as progress
 from newsletter.sending import connection, run, windows
 from newsletter.sending.replies import Verdict
 from subscribers import suppression
@@ -37,8 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     Status.FINISHED: {Status.RUNNING},  # to send again to those who did not get it
     Status.CANCELLED: set(),
 }
-_OPEN = [Batch.State.WAITING, Batch.State.CLAIMED]
-_NOT_WAITING: dict[str, Any] = {"waiting_reason": "", "waiting_since": None, "retry_at": None}
+# Nothing is in a campaign's way any more.
+NOT_WAITING: dict[str, Any] = {"waiting_reason": "", "waiting_since": None, "retry_at": None}
 
 
 class Refused(Exception):
@@ -69,7 +66,7 @@ def create(*, lists: Iterable[MailingList], **fields: Any) -> Campaign:
 def schedule(campaign_id: int, at: datetime, staff_id: int | None = None) -> None:
     """Have a draft started at a time. Raises WrongStatus and NotReady."""
     check(Campaign.objects.get(id=campaign_id))
-    changes = {"scheduled_at": at, "started_by_id": staff_id, **_NOT_WAITING}
+    changes = {"scheduled_at": at, "started_by_id": staff_id, **NOT_WAITING}
     _move(campaign_id, Status.SCHEDULED, **changes)
 
 
@@ -138,7 +135,7 @@ def start(campaign_id: int, staff_id: int | None = None) -> None:
             sources={Status.DRAFT, Status.SCHEDULED},
             started_at=Now(),
             **({"started_by_id": staff_id} if staff_id else {}),
-            **_NOT_WAITING,
+            **NOT_WAITING,
         )
         # Read behind the lock that the move has taken: what is checked, frozen and stored is one.
         campaign = Campaign.objects.get(id=campaign_id)
@@ -158,13 +155,13 @@ def start(campaign_id: int, staff_id: int | None = None) -> None:
 
 def pause(campaign_id: int, reason: str = "") -> None:
     """Stop sending within about a second. Raises WrongStatus unless running."""
-    _move(campaign_id, Status.PAUSED, **{**_NOT_WAITING, "waiting_reason": reason})
+    _move(campaign_id, Status.PAUSED, **{**NOT_WAITING, "waiting_reason": reason})
 
 
 def resume(campaign_id: int) -> None:
     """Go on; batches that were set aside are tried again. Raises WrongStatus unless paused."""
     with transaction.atomic():
-        _move(campaign_id, Status.RUNNING, sources={Status.PAUSED}, **_NOT_WAITING)
+        _move(campaign_id, Status.RUNNING, sources={Status.PAUSED}, **NOT_WAITING)
         Batch.objects.filter(campaign_id=campaign_id, state=Batch.State.SET_ASIDE).update(
             state=Batch.State.WAITING, attempts=0
         )
@@ -183,7 +180,7 @@ def reopen(campaign_id: int) -> None:
     if status in (Status.RUNNING, Status.PAUSED):
         return
     sources = {Status.FINISHED}
-    _move(campaign_id, Status.RUNNING, sources=sources, finished_at=None, **_NOT_WAITING)
+    _move(campaign_id, Status.RUNNING, sources=sources, finished_at=None, **NOT_WAITING)
     transaction.on_commit(wake.workers)
 
 
@@ -236,7 +233,7 @@ def cancel(campaign_id: int) -> None:
 
     Raises WrongStatus for a draft, and once it is finished.
     """
-    _move(campaign_id, Status.CANCELLED, finished_at=Now(), **_NOT_WAITING)
+    _move(campaign_id, Status.CANCELLED, finished_at=Now(), **NOT_WAITING)
 
 
 def _move(
@@ -262,83 +259,3 @@ def _check_texts(campaign: Campaign) -> None:
 def _in_words(problem: TemplateProblem) -> str:
     where = problem.field.replace("_", " ").capitalize()
     return f"{where}: {problem}" if where else str(problem)
-
-
-# --- what each tick does --------------------------------------------------------------------
-
-
-def start_due() -> None:
-    """Start the scheduled campaigns whose time has come.
-
-    One that can't be started becomes a draft again, and says why. It never stops the others.
-    """
-    due = Campaign.objects.filter(status=Status.SCHEDULED, scheduled_at__lte=Now())
-    for campaign_id in due.values_list("id", flat=True):
-        try:
-            start(campaign_id)
-        except WrongStatus:
-            continue  # another tick, or a person, was quicker
-        except NotReady as error:
-            logger.warning("campaign %s could not be started: %s", campaign_id, error)
-            _back_to_draft(campaign_id, f"Not started: {error}")
-        except OperationalError:
-            # The database's trouble, not the campaign's: the next tick tries again.
-            logger.exception("campaign %s could not be started yet", campaign_id)
-        except Exception:
-            logger.exception("campaign %s could not be started", campaign_id)
-            _back_to_draft(
-                campaign_id, "Not started: something unexpected went wrong. The log says what."
-            )
-
-
-def _back_to_draft(campaign_id: int, reason: str) -> None:
-    Campaign.objects.filter(id=campaign_id, status=Status.SCHEDULED).update(
-        status=Status.DRAFT, waiting_reason=reason[:300]
-    )
-
-
-def work() -> int:
-    """Return how many batches of running campaigns are to be claimed now."""
-    due = Batch.objects.filter(
-        Q(state=Batch.State.WAITING, due_at__lte=Now())
-        | Q(state=Batch.State.CLAIMED, lease_until__lt=Now()),
-        campaign__status=Status.RUNNING,
-    )
-    return due.exclude(campaign__retry_at__gt=Now()).count()
-
-
-def runs() -> int:
-    """Return how many runs of workers send now."""
-    claimed = Batch.objects.filter(state=Batch.State.CLAIMED, lease_until__gt=Now())
-    return int(claimed.aggregate(runs=Count("run", distinct=True))["runs"])
-
-
-def finish_complete() -> None:
-    """Finish the running campaigns with nothing left to do.
-
-    One of which only batches are left that were set aside is paused, and says so.
-    """
-    batches = Batch.objects.filter(campaign=OuterRef("pk"), state__in=_OPEN)
-    complete = Campaign.objects.filter(~Exists(batches), status=Status.RUNNING)
-    for campaign_id in complete.values_list("id", flat=True):
-        with transaction.atomic():
-            _finish(campaign_id)
-
-
-def _finish(campaign_id: int) -> None:
-    # Locked first, and looked at by a statement of its own: somebody may just have added batches,
-    # for those who are sent to again.
-    running = Campaign.objects.filter(id=campaign_id, status=Status.RUNNING)
-    if not running.select_for_update().exists():
-        return
-    batches = Batch.objects.filter(campaign_id=campaign_id)
-    if batches.filter(state__in=_OPEN).exists():
-        return
-    if batches.filter(state=Batch.State.SET_ASIDE).exists():
-        reason = (
-            "Some mails stopped their worker again and again. "
-            "Look into its log; resume to try them once more."
-        )
-        running.update(status=Status.PAUSED, **{**_NOT_WAITING, "waiting_reason": reason})
-    else:
-        running.update(status=Status.FINISHED, finished_at=Now(), **_NOT_WAITING)

@@ -12,8 +12,8 @@ from django.utils.timezone import now
 
 from newsletter import (
     alerts,
-    campaigns,
     confirmations,
+    due,
     forwarding,
     list_readings,
     mailboxes,
@@ -38,11 +38,11 @@ WAKE_UPS = 2
 @shared_task
 def wake_campaigns() -> None:
     """Start what is due, finish what is complete, and wake workers for what is in between."""
-    campaigns.start_due()
+    due.start_scheduled()
     run.settle_abandoned()
-    campaigns.finish_complete()
-    waiting = campaigns.work()
-    for _ in range(min(waiting, campaigns.runs() + WAKE_UPS) if waiting else 0):
+    due.finish_complete()
+    waiting = due.work()
+    for _ in range(min(waiting, due.runs() + WAKE_UPS) if waiting else 0):
         send.apply_async(expires=settings.TICK)
 
 
@@ -53,12 +53,12 @@ def send() -> None:
     with slots.slot() as is_ours, shutdown.put_off() as is_stopping:
         if not is_ours or is_stopping():
             return
-        if campaigns.work() > 1:
+        if due.work() > 1:
             wake.workers()  # a broker that is away or silent now holds up no mail
         result = run.send(seconds=seconds, is_stopping=is_stopping)
     # Django's connection was idle for a whole run, over which the server may have restarted.
     close_old_connections()
-    campaigns.finish_complete()
+    due.finish_complete()
     if result.has_more:
         send.delay()
 

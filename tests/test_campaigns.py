@@ -6,9 +6,10 @@ import pytest
 from django.db import OperationalError
 from django.utils.timezone import now
 
-from newsletter import audience, campaigns
+from newsletter import audience, campaigns, due
 from newsletter.composing import edition
 from newsletter.models import Batch, Campaign, Edition
+from newsletter.progress import progress
 from subscribers import suppression
 from subscribers.models import Subscription, Suppression
 from tests.factories import (
@@ -208,15 +209,15 @@ def test_freezing_costs_one_statement_whatever_the_size(django_assert_num_querie
 
 
 def test_a_scheduled_campaign_starts_when_its_time_has_come():
-    due, later = make_campaign(people=1), make_campaign(people=1)
-    campaigns.schedule(due.pk, now() - timedelta(seconds=1))
+    ready, later = make_campaign(people=1), make_campaign(people=1)
+    campaigns.schedule(ready.pk, now() - timedelta(seconds=1))
     campaigns.schedule(later.pk, now() + timedelta(hours=1))
 
-    campaigns.start_due()
+    due.start_scheduled()
 
-    due.refresh_from_db()
+    ready.refresh_from_db()
     later.refresh_from_db()
-    assert (due.status, later.status) == (Status.RUNNING, Status.SCHEDULED)
+    assert (ready.status, later.status) == (Status.RUNNING, Status.SCHEDULED)
 
 
 def test_one_that_stumbles_does_not_stop_the_others(monkeypatch):
@@ -232,7 +233,7 @@ def test_one_that_stumbles_does_not_stop_the_others(monkeypatch):
 
     monkeypatch.setattr(campaigns.composing, "freeze", stumble)
 
-    campaigns.start_due()
+    due.start_scheduled()
 
     bad.refresh_from_db()
     good.refresh_from_db()
@@ -249,7 +250,7 @@ def test_the_databases_trouble_leaves_a_campaign_scheduled(monkeypatch):
 
     monkeypatch.setattr(campaigns.composing, "freeze", fail)
 
-    campaigns.start_due()
+    due.start_scheduled()
 
     campaign.refresh_from_db()
     assert campaign.status == Status.SCHEDULED
@@ -295,7 +296,7 @@ def test_a_scheduled_campaign_that_can_not_start_says_why():
     campaigns.schedule(campaign.pk, now() - timedelta(seconds=1))
     Subscription.objects.all().delete()
 
-    campaigns.start_due()
+    due.start_scheduled()
 
     campaign.refresh_from_db()
     assert campaign.status == Status.DRAFT
@@ -306,27 +307,27 @@ def test_only_what_can_be_sent_now_wakes_workers(settings):
     settings.SEND_BATCH_SIZE = 1
     campaign = make_campaign(people=3)
     campaigns.start(campaign.pk)
-    assert campaigns.work() == 3
+    assert due.work() == 3
 
     Batch.objects.filter(pk=Batch.objects.first().pk).update(due_at=now() + timedelta(hours=1))
-    assert campaigns.work() == 2
+    assert due.work() == 2
 
     Campaign.objects.update(retry_at=now() + timedelta(hours=1))
-    assert campaigns.work() == 0
+    assert due.work() == 0
 
     Campaign.objects.update(retry_at=None, status=Status.PAUSED)
-    assert campaigns.work() == 0
+    assert due.work() == 0
 
 
 def test_an_expired_lease_wakes_somebody():
     campaign = make_campaign(people=1)
     campaigns.start(campaign.pk)
     Batch.objects.update(state="claimed", lease_until=now() + timedelta(minutes=1))
-    assert campaigns.work() == 0
+    assert due.work() == 0
 
     Batch.objects.update(lease_until=now() - timedelta(minutes=1))
 
-    assert campaigns.work() == 1
+    assert due.work() == 1
 
 
 # --- the rest ---------------------------------------------------------------------------
@@ -347,10 +348,10 @@ def test_a_copy_is_a_draft_with_the_same_content_and_lists():
 def test_the_sum_of_a_draft_is_nought():
     campaign = make_campaign(people=1)
 
-    progress = campaigns.progress(campaign.pk)
+    found = progress(campaign.pk)
 
-    assert (progress.audience, progress.pending, progress.state) == (0, 0, "draft")
-    assert progress.seconds_left is None
+    assert (found.audience, found.pending, found.state) == (0, 0, "draft")
+    assert found.seconds_left is None
 
 
 def test_the_rate_counts_the_last_seconds():
@@ -358,10 +359,10 @@ def test_the_rate_counts_the_last_seconds():
     campaigns.start(campaign.pk)
     Batch.objects.update(state="claimed", fence=1, sent=50, claimed_at=now() - timedelta(seconds=5))
 
-    progress = campaigns.progress(campaign.pk)
+    found = progress(campaign.pk)
 
-    assert 9 < progress.per_second < 10.5
-    assert 4 < progress.seconds_left < 6
+    assert 9 < found.per_second < 10.5
+    assert 4 < found.seconds_left < 6
 
 
 def test_pausing_twice_says_that_it_is_paused_already():

@@ -13,6 +13,7 @@ from benchmarks.sending.workers import Workers, machine_seconds
 from newsletter import campaigns
 from newsletter.composing import CompiledMessage, Person
 from newsletter.models import Campaign, Edition
+from newsletter.progress import progress
 from subscribers.models import MailingList
 
 LINKS = 8
@@ -104,16 +105,16 @@ def _wait(campaign_id: int, workers: Workers) -> None:
         if now - looked_at < 5:
             continue
         looked_at = now
-        progress = campaigns.progress(campaign_id)
-        if progress.sent > seen:
-            seen, seen_at = progress.sent, now
+        so_far = progress(campaign_id)
+        if so_far.sent > seen:
+            seen, seen_at = so_far.sent, now
         if now - seen_at > PATIENCE or status not in ("running", "finished"):
-            raise Incomplete(f"the campaign does not go on: {progress}")
+            raise Incomplete(f"the campaign does not go on: {so_far}")
 
 
 def check(campaign_id: int, people: int) -> None:
     """Raise Incomplete unless everybody was sent to, and each of them is recorded."""
-    progress = campaigns.progress(campaign_id)
+    at_end = progress(campaign_id)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(DISTINCT subscriber_id) FROM newsletter_delivery"
@@ -121,8 +122,8 @@ def check(campaign_id: int, people: int) -> None:
             [campaign_id],
         )
         found = cursor.fetchone()
-    if not (progress.audience == progress.sent == people and found == (people, people)):
-        raise Incomplete(f"of {people} people, {found} are recorded, and the sum is {progress}")
+    if not (at_end.audience == at_end.sent == people and found == (people, people)):
+        raise Incomplete(f"of {people} people, {found} are recorded, and the sum is {at_end}")
 
 
 def forget() -> None:

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from benchmarks.report import Incomplete
 from benchmarks.sending import campaign
-from newsletter import campaigns
+from newsletter import campaigns, due
 from newsletter.sending import run
 
 ONE_WAY = 0.01  # seconds
@@ -32,7 +32,7 @@ def send(port: int, mails: int, *, pipelining: bool) -> float:
             start = time.perf_counter()
             run.send(campaign_id, seconds=PATIENCE)
             seconds = time.perf_counter() - start
-    campaigns.finish_complete()
+    due.finish_complete()
     campaign.check(campaign_id, mails)
     return seconds
 

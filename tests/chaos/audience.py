@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from newsletter import campaigns
 from newsletter.models import Campaign, Delivery
+from newsletter.progress import progress
 from subscribers import addresses, suppression
 from subscribers.models import MailingList, Organisation
 from tests.chaos.stage import wait_until
@@ -96,7 +97,7 @@ def outcomes(campaign_id: int) -> dict[str, tuple[str, str]]:
 
 def balance(campaign_id: int) -> dict[str, int]:
     """Return the campaign's sum as its page shows it, after comparing it with the deliveries."""
-    now = campaigns.progress(campaign_id)
+    now = progress(campaign_id)
     names = ("audience", "sent", "failed", "skipped", "in_doubt", "pending")
     parts = {name: int(getattr(now, name)) for name in names}
     for status in Delivery.Status:

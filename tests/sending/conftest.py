@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from newsletter import campaigns
+from newsletter import campaigns, due
 from newsletter.models import Campaign, Delivery, SendingServer
+from newsletter.progress import progress
 from newsletter.sending import run
 from tests.factories import make_campaign
 from tests.sending.several import LONG, make_server
@@ -87,7 +88,7 @@ def worker(sink, settings):
 def send(campaign: Campaign, seconds: float = LONG) -> run.Result:
     """Send what is due, and finish the campaign when it is complete."""
     result = run.send(campaign.pk, seconds=seconds)
-    campaigns.finish_complete()
+    due.finish_complete()
     campaign.refresh_from_db()
     return result
 
@@ -110,7 +111,7 @@ def aside(act: Callable[[], Any]) -> Any:
 
 def numbers(campaign: Campaign) -> dict[str, int]:
     """Return the parts of the sum that are not nought, after checking that all of it balances."""
-    now = campaigns.progress(campaign.pk)
+    now = progress(campaign.pk)
     parts = {
         "sent": now.sent,
         "failed": now.failed,

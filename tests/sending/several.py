@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from newsletter import campaigns
+from newsletter import due
 from newsletter.models import Campaign, SendingServer
 from newsletter.sending import run
 from newsletter.sending.run import Result
@@ -101,7 +101,7 @@ class Going(threading.Thread):
         if self._error is not None:
             raise self._error
         assert self.result is not None
-        campaigns.finish_complete()
+        due.finish_complete()
         return self.result
 
 

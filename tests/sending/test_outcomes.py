@@ -5,7 +5,7 @@ from datetime import time
 import pytest
 from django.utils import timezone
 
-from newsletter import campaigns, outcomes
+from newsletter import campaigns, due, outcomes
 from newsletter.models import Batch, Campaign, Delivery
 from newsletter.sending import run
 from subscribers import consent, suppression
@@ -197,5 +197,5 @@ def test_a_new_pace_ends_the_waiting_for_the_old_one(started):
 
     campaign.refresh_from_db()
     assert campaign.retry_at is None
-    assert campaigns.work() == 1
+    assert due.work() == 1
     assert Batch.objects.count() == 1

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from newsletter import campaigns, outcomes
+from newsletter import campaigns, due, outcomes
 from newsletter.models import Batch, Campaign, Delivery, Handover
 from newsletter.sending import batches, recording, run
 from newsletter.sending.database import Database
@@ -46,7 +46,7 @@ def test_a_tick_does_not_finish_a_campaign_whose_mails_are_just_being_retried(
     add, ticks = batches.add, []
 
     def add_slowly(*arguments) -> None:
-        ticks.append(beside(campaigns.finish_complete))
+        ticks.append(beside(due.finish_complete))
         time.sleep(0.5)
         add(*arguments)
 

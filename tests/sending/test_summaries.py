@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 from PIL import Image
 
-from newsletter import campaigns, summaries, summary_mail
+from newsletter import campaigns, due, summaries, summary_mail
 from newsletter.models import Batch, Campaign, SummaryMail
 from newsletter.sending import run
 from tests.factories import make_campaign
@@ -131,7 +131,7 @@ def test_the_start_remembers_who_pressed_the_button(marta):
     by_hand, scheduled = make_campaign(people=1), make_campaign(people=1)
     campaigns.start(by_hand.pk, marta.pk)
     campaigns.schedule(scheduled.pk, now() - HOUR, marta.pk)
-    campaigns.start_due()
+    due.start_scheduled()
 
     started = Campaign.objects.filter(status=Campaign.Status.RUNNING, started_by=marta)
     assert started.count() == 2

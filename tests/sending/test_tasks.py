@@ -142,7 +142,7 @@ def test_a_worker_that_is_to_stop_begins_nothing(sink, started, queued, monkeypa
 def test_a_worker_keeps_its_connection_from_task_to_task(transactional_db):
     fixup = DjangoWorkerFixup(celery.app)
     task = SimpleNamespace(request=SimpleNamespace(is_eager=False))
-    tasks.campaigns.work()
+    tasks.due.work()
     kept = connection.connection
 
     fixup.on_task_postrun(task)

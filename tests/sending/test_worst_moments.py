@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from newsletter import campaigns
+from newsletter import campaigns, due
 from newsletter.composing import CompiledMessage
 from newsletter.models import Batch, Campaign, Handover
 from newsletter.sending import batches, recording, run
@@ -194,7 +194,7 @@ def test_two_workers_never_share(sink, started, worker):
     sink.holds = lambda: False
     for process in workers:
         process.wait(LONG)
-    campaigns.finish_complete()
+    due.finish_complete()
 
     assert numbers(campaign) == {"sent": 200}
     assert sink.doubled == []

@@ -19,6 +19,7 @@ from newsletter.management.watching import LOOK_EVERY, Watcher
 from newsletter.models import Campaign
 from newsletter.problems import CAUSES, STATUSES, Filter, csv_lines, page
 from newsletter.progress import Progress as Standing
+from newsletter.progress import progress
 from newsletter.situation import Situation, situation
 from subscribers.models import MailingList, Organisation
 
@@ -186,14 +187,14 @@ class Command(BaseCommand):
         with bar:
             task = bar.add_task("Sending")
             while True:
-                progress = campaigns.progress(campaign_id)
+                now = progress(campaign_id)
                 bar.update(
                     task,
-                    total=progress.audience,
-                    completed=progress.audience - progress.pending,
-                    description=progress.waiting_reason[:60] or progress.state.capitalize(),
+                    total=now.audience,
+                    completed=now.audience - now.pending,
+                    description=now.waiting_reason[:60] or now.state.capitalize(),
                 )
-                if progress.state in (*ENDED, Campaign.Status.DRAFT):
+                if now.state in (*ENDED, Campaign.Status.DRAFT):
                     return
                 time.sleep(LOOK_EVERY)
 
