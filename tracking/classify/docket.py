@@ -4,10 +4,11 @@ What is known of hits stands in columns, each with one value for each hit: there
 most of them are looked at by each rule.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
-from operator import or_
+from itertools import chain
+from operator import itemgetter, or_
 from typing import Any
 
 from tracking.classify.agents import FOREIGN, Agent
@@ -103,13 +104,15 @@ class Docket:
 
     def _lone(self) -> set[int]:
         """Return the clicks of networks from which fewer than _SEVERAL people click."""
-        people: defaultdict[str, set[int]] = defaultdict(set)
-        for mail, clicks in enumerate(self.clicks):
-            for index in clicks:
-                people[self.own_networks[index]].add(self.is_named[index] or -mail)
-        few = {network for network, those in people.items() if len(those) < _SEVERAL and network}
         networks = self.own_networks
-        return {index for clicks in self.clicks for index in clicks if networks[index] in few}
+        clicks = list(chain.from_iterable(self.clicks))
+        own = list(map(networks.__getitem__, clicks))
+        people = set(zip(own, map(self.is_named.__getitem__, clicks), strict=True))
+        counts = Counter(map(itemgetter(0), people))
+        # Of those whom nobody has named, it is not known how many they are.
+        few = {network for network, count in counts.items() if count < _SEVERAL and network}
+        few.difference_update([network for network, person in people if not person])
+        return {index for index, network in zip(clicks, own, strict=True) if network in few}
 
     def doubt(self, index: int, points: float, reason: str) -> None:
         """Add a reason to believe that hit `index` is a machine's; no points: none."""

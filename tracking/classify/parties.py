@@ -118,6 +118,8 @@ def _gather(docket: Docket, crowds: Crowds) -> Iterator[tuple[_Kind, Sequence[in
     for kind in (_NETWORK, _BLOCK, _PROGRAM, _PROGRAM_THERE, _PROGRAM_NEAR):
         parts = ([clicks] for clicks in crowds.values())
         for group in parts if kind is _PROGRAM_THERE else groups[kind].values():
+            if len(group) == 1 and kind is not _PROGRAM_THERE:
+                continue  # one program in one network, and nothing else
             clicks = _together(docket, kind, group)
             if len(clicks) >= _LEAST:
                 yield kind, clicks
