@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tests.simulator import fourth, halves, unseen
+from tests.simulator import blind, fourth, halves, plain, unseen
 from tests.simulator.campaign import GROUPS, Group, simulate
 from tests.simulator.drawn import drawn
 from tests.simulator.score import Score, evidence, judge_by_minutes
@@ -18,6 +18,7 @@ _UNSEEN: dict[str, _Groups] = {
     "fourth": fourth.FOURTH,
     "tuning": halves.TUNING,
     "held-out": halves.HELD_OUT,
+    "blind": blind.BLIND,
 }
 _DRAWN = 1_000  # the first seeds were tuned with
 
@@ -28,7 +29,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=3_000, help="people in each campaign")
     parser.add_argument("--whole", action="store_true", help="judge all at once, not by minutes")
     parser.add_argument(
-        "--unseen", choices=[*_UNSEEN, "drawn"], help="behaviours the rules were not made for"
+        "--unseen",
+        choices=[*_UNSEEN, "drawn", "plain"],
+        help="behaviours the rules were not made for",
     )
     options = parser.parse_args()
     networks, score = Networks(built_in()), Score()
@@ -36,7 +39,8 @@ def main() -> None:
         groups = _UNSEEN.get(options.unseen, GROUPS)
         if options.unseen == "drawn":
             groups = drawn(_DRAWN + seed)
-        trace = simulate(seed, options.size, groups)
+        is_plain = options.unseen == "plain"
+        trace = plain.simulate(seed) if is_plain else simulate(seed, options.size, groups)
         hits = evidence(trace)
         score.add(trace, hits, (judge if options.whole else judge_by_minutes)(hits, networks))
     sys.stdout.write(score.table() + "\n")

@@ -84,7 +84,7 @@ def form(random: Random) -> Form:
     )
 
 
-def simulate(seed: int, people: int = 100, machines: int = 3) -> tuple[Trace, Form, list[str]]:
+def simulate(seed: int, people: int = 100, machines: int = 3) -> Trace:
     """Return a file of some people, and of machines that each look at the mail of twenty more."""
     random = Random(seed)
     trace, plan = Trace(random), form(random)
@@ -105,7 +105,7 @@ def simulate(seed: int, people: int = 100, machines: int = 3) -> tuple[Trace, Fo
         zone = timezone(timedelta(hours=random.choice([0, 2, -5])))
         for hit in trace.hits:
             _write_out(hit, zone)
-    return trace, plan, names
+    return trace
 
 
 START = 1_782_900_000.0  # 2026-07-01

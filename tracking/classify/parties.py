@@ -27,11 +27,11 @@ _POINTS = 0.5  # points for each nat above that
 # Until so many seconds since the hand-over -> nats for a machine that works on arrival, and for one
 # that waits. Of people 3, 6 and 15 in a hundred act in these spans, of the first kind 50, 30 and
 # 17; but an office may well read within the hour.
-_ENDS = (60.0, 300.0, 2_400.0)
-_SPANS = ((2.8, 0.3), (1.6, 0.3), (0.1, 0.5), (-3.2, -3.2))
+_ENDS = (60.0, 300.0, 900.0, 2_400.0)
+_SPANS = ((2.8, 0.6), (1.6, 0.9), (0.4, 0.9), (0.1, 0.5), (-3.2, -3.2))
 # Seconds from a hand-over to the last hit that is known -> nats that coming so early loses: of
 # those who can have come by then, all people are early as well.
-_HELD_BACK = (-2.8, -2.2, -1.4, 0.0)
+_HELD_BACK = (-2.8, -2.2, -1.8, -1.4, 0.0)
 # How the mail had been opened in the minutes before.
 _OPENED = {"": 0.6, "own": -0.2, "near": -1.5, "proxy": -1.9, "else": -1.0, "apple": 0.0}
 # Beside another click on the same link; soon after somebody else opened the mail; neither.
