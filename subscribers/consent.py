@@ -211,7 +211,7 @@ def choose_tracking(subscriber_id: int, choice: TrackingChoice, *, origin: Origi
 
 def announce_choices(subscriber_ids: Collection[int]) -> None:
     """Have what was made before some people chose follow their choice (CHOICE_FOLLOWERS)."""
-    for path in settings.CHOICE_FOLLOWERS:
+    for path in settings.CHOICE_FOLLOWERS if subscriber_ids else ():
         import_string(path)(subscriber_ids)
 
 

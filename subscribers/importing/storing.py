@@ -20,7 +20,13 @@ from django.db import connection
 from subscribers import consent
 from subscribers.importing.checking import FIELDS, Person, tracking_of
 from subscribers.importing.refusals import Refusal, refuse
-from subscribers.models import ConsentRecord, Import, Subscription, Suppression
+from subscribers.models import (
+    ConsentRecord,
+    Import,
+    Subscription,
+    Suppression,
+    TrackingChoice,
+)
 
 SUPPRESSED = "the address is on the list of those that are never written to"
 LEFT = "the person has left this list, and can only come back by themselves"
@@ -245,7 +251,10 @@ def _record_choices(job: Import, choices: list[tuple[int, str]]) -> None:
         for _, choice in choices
     }
     _record([f"{number}{tails[choice]}" for number, choice in choices])
-    consent.announce_choices([number for number, _ in choices])
+    # Of those who allow all there is nothing to follow, and a file may hold a million of them.
+    consent.announce_choices(
+        [number for number, choice in choices if choice != TrackingChoice.INDIVIDUAL]
+    )
 
 
 def _ledger_tail(
