@@ -3,6 +3,8 @@
 import pytest
 
 from tracking.classify import Evidence, judge
+from tracking.classify.alone import look_at_all
+from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks, read_list
 from tracking.classify.spans import fullest, unevenness
 from tracking.classify.verdicts import CANARY, CLICK, OPEN, QUOTE, Verdict
@@ -194,6 +196,51 @@ def test_an_echo_from_elsewhere_is_the_machines_and_not_the_persons():
 
     assert person in ("human", "likely_human")
     assert machine == "scanner"
+
+
+def test_who_fetches_a_link_a_moment_before_its_reader_is_the_machine():
+    """The other way round, some gateways look first, and let the reader through."""
+    marks = {name: mark for name, mark in FULL.items() if name not in ("mode", "site")}
+    fetched = hit(1, network="203.0.77.0", user_agent=FIREFOX, marks=marks)
+
+    machine, person = verdicts(fetched, hit(1, at=1.2))
+
+    assert machine == "scanner"
+    assert person in ("human", "likely_human")
+
+
+def test_links_that_are_followed_from_another_network_each_are_a_scanners():
+    hits = [hit(link, at=9 * link, network=f"81.{link}.7.0") for link in (1, 2, 3)]
+
+    assert set(verdicts(*hits)) == {"scanner"}
+
+
+def test_a_network_of_machines_taints_who_else_comes_from_it():
+    """A second engine with a telephone's face, say."""
+    burst = [
+        hit(link, at=n + link / 10, subscriber=n, sent=NOON - 90, network="3.80.7.0")
+        for n in range(1, 9)
+        for link in range(1, 6)
+    ]
+    stranger = hit(at=900, subscriber=9, sent=NOON - 90, network="3.80.7.0", user_agent=IPHONE)
+
+    (judgement,) = judge([*burst, stranger], KNOWN)[-1:]
+
+    assert judgement.reason == "crowd:machines"
+
+
+def test_who_reads_several_mails_in_a_row_is_one_person():
+    hits = [hit(at=40 * campaign, campaign=campaign, sent=NOON - 200) for campaign in range(1, 7)]
+
+    assert set(verdicts(opened(subscriber=2, at=50), *hits)) <= {"human", "likely_human"}
+
+
+def test_a_name_in_foreign_letters_is_not_the_same_as_none():
+    hits = [hit(user_agent="", marks=marks) for marks in ({**FULL, "agent": "foreign"}, FULL)]
+
+    docket = Docket(hits, look_at_all(hits, KNOWN))
+
+    assert docket.user_agents == ["foreign", ""]
 
 
 def test_one_link_of_an_unopened_mail_right_after_the_hand_over_is_a_scanners():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulator import halves, unseen
+from tests.simulator import blind, fourth, halves, plain, unseen
 from tests.simulator.campaign import simulate
 from tests.simulator.drawn import drawn
 from tests.simulator.score import Score, evidence, judge_by_minutes
@@ -51,11 +51,13 @@ def test_people_and_scanners_are_hardly_mistaken_for_each_other(score, verdict):
 @pytest.mark.parametrize(
     ("behaviours", "least"),
     [
-        (unseen.FIRST, 0.9),
+        (unseen.FIRST, 0.95),
         (unseen.SECOND, 0.95),
-        (unseen.THIRD, 0.8),
+        (unseen.THIRD, 0.95),
+        (fourth.FOURTH, 0.95),
         (halves.TUNING, 0.95),
         (halves.HELD_OUT, 0.95),
+        (blind.BLIND, 0.95),
         (drawn(1_001), 0.9),
     ],
 )
@@ -68,7 +70,19 @@ def test_of_scanners_the_rules_were_not_made_for_most_are_known(behaviours, leas
         score.add(trace, hits, judge(hits, NETWORKS))
 
     assert score.scanner_demoted >= least
-    assert score.human_demoted < 0.06  # half of these people read beside a machine, or oddly
+    assert score.human_demoted < 0.045  # half of these people read beside a machine, or oddly
+
+
+def test_files_that_tell_little_are_judged_by_what_they_tell():
+    score = Score()
+    for seed in range(401, 441):
+        trace = plain.simulate(seed)
+        hits = evidence(trace)
+        score.add(trace, hits, judge(hits, NETWORKS))
+
+    assert score.human_demoted < 0.01
+    assert score.scanner_demoted >= 0.95
+    assert score.unique_error <= 0.02
 
 
 def _without(hit, *names):
