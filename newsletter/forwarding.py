@@ -208,9 +208,7 @@ def _copy_for(forward: Forward, edition: Edition, refuse_url: str) -> Preview:
 
 def _join_url(campaign_id: int, child_id: int) -> str:
     """Return where somebody can join: the first public list of the campaign, else all of them."""
-    lists = MailingList.objects.filter(
-        pk__in=consent.campaign_list_ids(campaign_id), visibility=MailingList.Visibility.PUBLIC
-    )
+    lists = MailingList.objects.public().filter(pk__in=consent.campaign_list_ids(campaign_id))
     first = lists.order_by("id").first()
     if first is None:
         return f"{settings.PUBLIC_URL}/join"

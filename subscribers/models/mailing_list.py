@@ -9,6 +9,14 @@ from django.db.models.functions import Now
 from subscribers.models.subscriber import Subscriber, TrackingChoice
 
 
+class MailingListQuerySet(models.QuerySet["MailingList"]):
+    """Questions about lists."""
+
+    def public(self) -> "MailingListQuerySet":
+        """Return the lists that anyone may join."""
+        return self.filter(visibility=MailingList.Visibility.PUBLIC)
+
+
 class MailingList(models.Model):
     """A list that people join, and that campaigns go to."""
 
@@ -51,6 +59,8 @@ class MailingList(models.Model):
     )
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = MailingListQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

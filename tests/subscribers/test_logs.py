@@ -8,7 +8,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.test import Client
 
-from subscribers import tokens, views
+from subscribers import tokens
+from subscribers.views import joining
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def test_an_error_names_no_token(monkeypatch, console, caplog, path, token, func
         raise error("down")
 
     token = token(1, 1) if path == "/u/" else token(1)
-    monkeypatch.setattr(views.tokens, function, fail)
+    monkeypatch.setattr(tokens, function, fail)
 
     Client(raise_request_exception=False).post(f"{path}{token}")
 
@@ -51,10 +52,10 @@ def test_an_error_names_no_token(monkeypatch, console, caplog, path, token, func
 
 
 def test_other_paths_are_named(monkeypatch, caplog):
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise OperationalError("down")
 
-    monkeypatch.setattr(views, "_public_lists", fail)
+    monkeypatch.setattr(joining, "show", fail)
 
     Client(raise_request_exception=False).get("/join")
 
