@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import redis
 from django.conf import settings
 from django.http import HttpRequest
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from subscribers.consent import Origin
 from subscribers.models import ConsentRecord
@@ -88,8 +90,14 @@ def _count(key: str, limit: int) -> bool:
 
 @cache
 def _client() -> redis.Redis:
-    # A visitor waits for this, so give up quickly.
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+    # A visitor waits for this, so give up quickly. Once more at most, for a connection that Redis
+    # closed because nobody used it: the driver's own habit is to wait for seconds and try again.
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=0.5,
+        socket_connect_timeout=0.5,
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 def _parse(text: str) -> Address | None:
