@@ -6,7 +6,7 @@ from subscribers.models.importing import Import
 from subscribers.models.leaving import Departure, LeavingSum
 from subscribers.models.mailing_list import MailingList, Subscription
 from subscribers.models.organisation import Organisation
-from subscribers.models.subscriber import Subscriber, SubscriberQuerySet, TrackingChoice
+from subscribers.models.subscriber import Subscriber, TrackingChoice
 from subscribers.models.suppression import Suppression
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "MailingList",
     "Organisation",
     "Subscriber",
-    "SubscriberQuerySet",
     "Subscription",
     "Suppression",
     "TrackingChoice",

@@ -7,7 +7,8 @@ import redis
 
 from subscribers import visitors
 from subscribers.consent import Origin
-from subscribers.models import ConsentRecord
+from subscribers.models import ConsentRecord, MailingList
+from tests.factories import make_list
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +32,8 @@ def _own_counters(settings, monkeypatch):
 @pytest.fixture
 def origin() -> Origin:
     return Origin(method=ConsentRecord.Method.FORM, ip="203.0.113.7", user_agent="Browser")
+
+
+@pytest.fixture
+def news() -> MailingList:
+    return make_list(slug="news")

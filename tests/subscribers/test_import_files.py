@@ -10,17 +10,11 @@ from subscribers import importing
 from subscribers.importing import jobs
 from subscribers.importing.chunks import Source
 from subscribers.models import Subscriber
-from tests.factories import make_list
-from tests.subscribers.test_importing import load, people, refused, run
+from tests.subscribers.imports import load, people, refused, run
 
 pytestmark = pytest.mark.django_db
 
 UNCLOSED = "a quotation mark is opened and never closed"
-
-
-@pytest.fixture
-def news():
-    return make_list(slug="news")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
