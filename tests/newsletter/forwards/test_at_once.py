@@ -10,7 +10,7 @@ from newsletter import campaigns, forwarding
 from subscribers import addresses
 from subscribers.erase import erase
 from tests.factories import make_campaign, make_subscriber
-from tests.newsletter.test_forward_pages import FRIEND, read, sink  # noqa: F401
+from tests.newsletter.forwards.readers import FRIEND, read
 from tests.tracking.conftest import _empty_events, events, stored  # noqa: F401
 from tests.tracking.makers import clicked, opened, store
 from tracking import forward_reports, forwards, tokens
@@ -70,7 +70,7 @@ def test_two_who_forward_to_one_friend_at_once_make_one_copy(settings):
     assert sorted(states) == ["asked"] + ["skipped"] * 7
 
 
-def test_several_workers_send_each_copy_once(sink):  # noqa: F811
+def test_several_workers_send_each_copy_once(sink):
     campaign, people = started(), [make_subscriber() for _ in range(12)]
     for number, owner in enumerate(people):
         forwards.ask(wish(campaign, owner, f"f{number}@example.com"))
