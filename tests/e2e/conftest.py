@@ -15,6 +15,11 @@ LONG = 240
 expect.set_options(timeout=1000 * LONG)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Remove the demonstration, in whatever order the others run, when all have seen it."""
+    items.sort(key=lambda item: item.path.name == "test_demonstration.py")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """`make run` on private servers, with its demonstration."""

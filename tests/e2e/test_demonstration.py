@@ -23,6 +23,12 @@ def report(stack: Stack, campaign: int) -> dict[str, Any]:
     return json.loads(stack.manage("report", str(campaign), "--json"))
 
 
+def is_read(found: dict[str, Any]) -> bool:
+    """Say whether people have clicked, more have opened, and machines have done both."""
+    machines = [found["machines"][kind]["total"] for kind in ("opens", "clicks")]
+    return found["opens"]["unique"] > found["clicks"]["unique"] > 2 and min(machines) > 0
+
+
 def test_the_demonstration_is_read_by_people_and_machines_and_can_be_removed(page, stack):
     *past, (newest, subject) = json.loads(stack.manage("shell", "-v", "0", "-c", CAMPAIGNS))
 
@@ -33,10 +39,7 @@ def test_the_demonstration_is_read_by_people_and_machines_and_can_be_removed(pag
         assert found["opens"]["unique"] > found["sent"] / 5
         assert found["clicks"]["unique"] > found["sent"] / 30
         assert min(found["machines"][kind]["unique"] for kind in ("opens", "clicks")) > 10
-    wait_until(lambda: report(stack, newest)["clicks"]["unique"] > 2, 240)
-    found = report(stack, newest)
-    assert found["opens"]["unique"] > found["clicks"]["unique"]
-    assert min(found["machines"][kind]["total"] for kind in ("opens", "clicks")) > 0
+    wait_until(lambda: is_read(report(stack, newest)), 240)
     page.goto("/admin/")
     page.get_by_role("link", name=subject).first.click()
     page.get_by_role("link", name="Report").click()
@@ -48,4 +51,4 @@ def test_the_demonstration_is_read_by_people_and_machines_and_can_be_removed(pag
     assert "1,000 people" in removed or "1000 people" in removed
     page.goto("/admin/subscribers/mailinglist/")
     expect(page.get_by_text("(demo)")).to_have_count(0)
-    stack.launched.wait_for("The demonstration was read", within=60)
+    stack.launched.wait_for("The demonstration was read")
