@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import redis
 import redis.asyncio
+import redis.retry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -135,6 +136,8 @@ def read(redis_url: str, campaign_id: int = ALL) -> Live:
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             decode_responses=True,
+            # The driver's own habit is to wait for seconds and try again; a page waits for this.
+            retry=redis.retry.Retry(NoBackoff(), 0),
         ) as client:
             pipe = client.pipeline(transaction=False)
             for second in seconds:

@@ -51,7 +51,8 @@ def test_a_campaign_that_nobody_sends_shows_nothing():
     assert live.read(settings.REDIS_URL, some_campaign()) == live.Live()
 
 
-def test_without_redis_it_is_said_once_and_nothing_stops(caplog):
+def test_without_redis_it_is_said_once_and_nothing_stops(caplog, monkeypatch):
+    monkeypatch.setattr("redis.retry.sleep", lambda seconds: pytest.fail("a page waits"))
     nowhere = "redis://127.0.0.1:9/0"
 
     with caplog.at_level(logging.WARNING):
