@@ -32,6 +32,7 @@ _SPANS = ((2.8, 0.6), (1.6, 0.9), (0.4, 0.9), (0.1, 0.5), (-3.2, -3.2))
 # Seconds from a hand-over to the last hit that is known -> nats that coming so early loses: of
 # those who can have come by then, all people are early as well.
 _HELD_BACK = (-2.8, -2.2, -1.8, -1.4, 0.0)
+_WAITING = 0.25  # of that is lost by a machine that waits
 # How the mail had been opened in the minutes before.
 _OPENED = {"": 0.6, "own": -0.2, "near": -1.5, "proxy": -1.9, "else": -1.0, "apple": 0.0}
 # Beside another click on the same link; soon after somebody else opened the mail; neither.
@@ -188,7 +189,9 @@ def _doubt_arrival(
     opened = sum([signs.opened[touch] for touch in touches])
     opened += min([docket.oddness[touch] for touch in touches])
     on_arrival = sum([arrival[touch] + patience * held_back[touch] for touch in touches])
-    nats = opened + max(on_arrival, sum([signs.delayed[touch] for touch in touches]))
+    delayed = signs.delayed
+    waiting = sum([delayed[touch] + _WAITING * patience * held_back[touch] for touch in touches])
+    nats = opened + max(on_arrival, waiting)
     if nats > _RARE:
         fitting = [click for click in clicks if arrival[click] + signs.opened[click] > kind.fit]
         scale.put(fitting, nats, kind.most, "party:arrival")
