@@ -189,9 +189,7 @@ class Engine:
             else:
                 await self._say_that_it_moves(queue)
         if not self._is_stopped:
-            self._desk.queues.extend(
-                await self._outside.newly_due(self._desk.queues, self._shift.only)
-            )
+            await self._take_up_what_is_due()
 
     async def _take_up_what_is_due(self) -> None:
         # What was asked for by its id is tried once: it does not wait for its time.

@@ -2,12 +2,14 @@
 
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils.timezone import now
 
 from newsletter import campaigns, confirmations, dkim_keys
 from newsletter.models import Campaign, Edition, Pause
+from newsletter.sending import engine, waiting
 from subscribers.models import Confirmation, Subscription
 from tests.factories import make_list, make_subscriber, make_subscription
 from tests.sending.conftest import numbers
@@ -89,6 +91,26 @@ def test_a_campaign_whose_content_is_broken_stops_no_other(servers, started):
     assert "can't be made ready" in broken.waiting_reason
     assert broken.status == Campaign.Status.RUNNING
     assert len(sink.mails) == 40
+
+
+def test_a_named_campaign_that_waits_is_tried_once_in_a_run(servers, started, monkeypatch):
+    tries = []
+
+    async def begin(db, campaign_id, **told):
+        tries.append(campaign_id)
+        await waiting.begin(db, campaign_id, **told)
+
+    monkeypatch.setattr(engine, "waiting", SimpleNamespace(begin=begin, end=waiting.end))
+    sink, _ = servers(from_domains=["north.example"], connections=1)
+    sink.seconds = 0.1
+    stuck = started(5, from_email="X <x@south.example>")
+    sound = started(40, from_email="X <x@north.example>")
+
+    with Going(stuck, sound) as going:
+        going.wait()
+
+    assert tries == [stuck.pk]
+    assert numbers(sound) == {"sent": 40}
 
 
 @pytest.mark.parametrize("move", [campaigns.pause, campaigns.cancel])
