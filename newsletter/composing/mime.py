@@ -12,10 +12,10 @@ import re
 
 # A line may have 76 characters. One is kept for the "=" of a soft break, two for a dot or an F at
 # its beginning that has to be written in three.
-ROOM = 73
+_ROOM = 73
 
-_SIMPLE = re.compile(r"(?!\.|From )[ !-<>-~]{1,73}")
-_LINE = re.compile(r".{1,73}(?<!=)(?<!=.)", re.DOTALL)
+_SIMPLE = re.compile(rf"(?!\.|From )[ !-<>-~]{{1,{_ROOM}}}")
+_LINE = re.compile(rf".{{1,{_ROOM}}}(?<!=)(?<!=.)", re.DOTALL)
 _AS_IS = frozenset(range(33, 127)) - {ord("=")} | {ord(" "), ord("\t")}
 _CODES = {code: chr(code) if code in _AS_IS else f"={code:02X}" for code in range(256)}
 _SOFT = "=\r\n"

@@ -68,15 +68,6 @@ def next_opening(window: Window, moment: datetime) -> datetime:
     return min(edges) if not is_open(window, moment) else moment.astimezone(UTC)
 
 
-def until_closing(window: Window, moment: datetime) -> float | None:
-    """Return the seconds until it closes: 0.0 when it is closed, None when it never does."""
-    if not is_open(window, moment):
-        return 0.0
-    edges = (edge for edge in _edges(window, moment) if not is_open(window, edge))
-    closing = min(edges, default=None)
-    return None if closing is None else (closing - moment).total_seconds()
-
-
 def _edges(window: Window, moment: datetime) -> Iterator[datetime]:
     """Yield all moments after `moment` at which the window may open or close, in no order."""
     start = moment.astimezone(UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.sending.windows import Window, is_open, next_opening, until_closing
+from newsletter.sending.windows import Window, is_open, next_opening
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -23,7 +23,6 @@ ZONES = [
 ]
 MONDAY = 1
 EVERY_DAY: frozenset[int] = frozenset()
-HOUR = 3600.0
 
 
 def window(begin=None, end=None, days=EVERY_DAY, zone=BERLIN) -> Window:
@@ -75,8 +74,6 @@ def test_without_hours_it_is_open_all_day(hours):
     assert is_open(monday, berlin(2026, 6, 1))
     assert is_open(monday, berlin(2026, 6, 1, 23, 59, 59))
     assert not is_open(monday, berlin(2026, 6, 2))
-    assert until_closing(monday, berlin(2026, 6, 1, 20)) == 4 * HOUR
-    assert until_closing(window(*hours), berlin(2026, 6, 1, 20)) is None
 
 
 def test_one_end_may_be_missing():
@@ -115,7 +112,6 @@ def test_an_hour_that_comes_twice_is_open_twice():
     assert not is_open(twice, berlin(2026, 10, 25, 2, 45))
     assert is_open(twice, berlin(2026, 10, 25, 2, 15, fold=1))
     assert next_opening(twice, berlin(2026, 10, 25, 2, 45)) == datetime(2026, 10, 25, 1, tzinfo=UTC)
-    assert until_closing(twice, berlin(2026, 10, 25, 2, 15)) == HOUR / 4
 
 
 def test_a_week_whose_only_hour_is_skipped_is_left_out():
@@ -131,11 +127,6 @@ def test_half_an_hour_is_a_change_too():
     found = next_opening(early, datetime(2026, 10, 4, 1, tzinfo=lord_howe))
 
     assert found.astimezone(lord_howe).time() == time(2, 30)
-
-
-def test_what_is_closed_closes_at_once():
-    assert until_closing(OFFICE, berlin(2026, 6, 6)) == 0.0
-    assert until_closing(OFFICE, berlin(2026, 6, 1, 17)) == HOUR / 2
 
 
 def test_days_that_no_week_has_are_refused():
@@ -162,20 +153,6 @@ def test_nothing_is_open_before_the_next_opening(some, moment, parts):
     for part in parts:
         before = moment + (opening - moment) * part
         assert before == opening or not is_open(some, before)
-
-
-@given(WINDOWS, MOMENTS, st.lists(st.floats(0, 0.999), max_size=20))
-def test_nothing_is_closed_before_it_closes(some, moment, parts):
-    seconds = until_closing(some, moment)
-
-    if seconds is None:
-        assert all(is_open(some, moment + timedelta(days=15) * part) for part in parts)
-        return
-    assert (seconds > 0) is is_open(some, moment)
-    assert not is_open(some, moment + timedelta(seconds=seconds))
-    for part in parts if seconds else ():
-        before = moment + timedelta(seconds=seconds) * part
-        assert is_open(some, before)
 
 
 def _may_be_skipped(some: Window) -> bool:
