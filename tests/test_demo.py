@@ -2,19 +2,21 @@
 
 from collections import Counter
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.apps import apps
+from django.db import OperationalError
 from django.db.models import Sum
 from django.utils.timezone import localdate, now
 
-from newsletter import composing, demo
+from newsletter import campaigns, composing, demo
 from newsletter.comparing import usual
 from newsletter.demo import issues
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign, Delivery, SendingServer
 from subscribers import growth
 from subscribers.models import MailingList, Subscriber, Subscription
-from tests.factories import make_list, make_subscriber, make_subscription
+from tests.factories import make_campaign, make_list, make_subscriber, make_subscription
 from tests.tracking import exact
 from tracking import judging
 from tracking.models import CampaignTotal, Event
@@ -94,6 +96,43 @@ def test_it_is_refused_on_a_configured_database_and_with_a_real_mail_server(sett
         demo.seed()
 
     assert not MailingList.objects.exists()
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_it_is_refused_where_another_server_takes_the_mail(is_active):
+    SendingServer.objects.create(name="Relay", host="mail.example.org", is_active=is_active)
+
+    with pytest.raises(demo.NotADemo):
+        demo.seed()
+
+    assert not MailingList.objects.exists()
+
+
+def test_one_that_was_interrupted_before_its_start_goes_on(monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(campaigns, "start", Mock(side_effect=OperationalError))
+        with pytest.raises(OperationalError):
+            demo.seed()
+
+    campaign = demo.seed()
+
+    campaign.refresh_from_db()
+    assert campaign.status == Campaign.Status.RUNNING
+    assert Campaign.objects.count() == 1 + 5
+
+
+def test_removing_keeps_a_campaign_that_went_to_a_list_of_somebody_as_well():
+    ours = make_list()
+    demo.seed()
+    theirs = MailingList.objects.filter(is_demo=True)
+    mixed, only_here = make_campaign(), make_campaign()
+    mixed.lists.set([ours, *theirs])
+    only_here.lists.set(theirs)
+
+    demo.remove()
+
+    assert list(Campaign.objects.all()) == [mixed]
+    assert list(mixed.lists.all()) == [ours]
 
 
 def test_removing_leaves_nothing_of_it_and_everything_of_others():
