@@ -110,8 +110,10 @@ def save(pieces: Iterable[bytes], path: Path, *, mode: int = 0o666) -> None:
     if path.exists():
         raise FileExistsError(path)
     unfinished = path.with_name(f"{path.name}.part")
+    # One that stands here already has a mode, or a target, of somebody else's choice.
+    unfinished.unlink(missing_ok=True)
     try:
-        with open(unfinished, "wb", opener=partial(os.open, mode=mode)) as file:
+        with open(unfinished, "xb", opener=partial(os.open, mode=mode)) as file:
             file.writelines(pieces)
         unfinished.rename(path)
     finally:

@@ -231,6 +231,17 @@ class TestCommand:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert list(tmp_path.glob("*.part")) == []
 
+    def test_what_stood_in_its_way_gives_nobody_a_look(self, monkeypatch, tmp_path, ada):
+        path, elsewhere = tmp_path / "ada.json", tmp_path / "elsewhere"
+        elsewhere.touch(mode=0o666)
+        path.with_name("ada.json.part").symlink_to(elsewhere)
+
+        self.export(monkeypatch, path, typed=f"{ADDRESS}\n")
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert not path.is_symlink()
+        assert elsewhere.read_bytes() == b""
+
     def test_or_the_number_names_the_person(self, monkeypatch, tmp_path, ada):
         path = tmp_path / "ada.json"
 
