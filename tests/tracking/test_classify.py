@@ -246,7 +246,13 @@ def test_a_name_in_foreign_letters_is_not_the_same_as_none():
 def test_one_link_of_an_unopened_mail_right_after_the_hand_over_is_a_scanners():
     others = opened(subscriber=2, at=-50)
 
-    assert verdicts(hit(sent=NOON - 40), others)[0] == "scanner"
+    assert verdicts(hit(sent=NOON - 8), others)[0] == "scanner"
+
+
+def test_one_link_of_an_unopened_mail_within_the_minute_may_be_a_persons_who_blocks_pictures():
+    others = opened(subscriber=2, at=-50)
+
+    assert verdicts(hit(sent=NOON - 40), others)[0] == "likely_human"
 
 
 def test_a_quick_reader_has_opened_the_mail():

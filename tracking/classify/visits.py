@@ -85,8 +85,7 @@ def _doubt_click(docket: Docket, index: int, opened: Sequence[int], loading: flo
             docket.doubt(index, 1.5, "early:open-and-click")
         elif loading:
             docket.suspects.add(index)
-            points = 2.25 if is_first_minute else 2.0
-            points -= _PHONE if docket.agents[index].is_mobile else 0.0
+            points = 2.0 - (_PHONE if docket.agents[index].is_mobile else 0.0)
             docket.doubt(index, points * loading, "early:not-opened")
 
 
