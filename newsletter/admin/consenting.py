@@ -27,7 +27,7 @@ def by_staff(request: HttpRequest, **evidence: Any) -> consent.Origin:
 @require_POST
 def subscribe(request: HttpRequest, subscriber_id: int) -> HttpResponse:
     """Put the person on a list, with a note of how they agreed."""
-    mailing_list = get_object_or_404(MailingList, pk=request.POST.get("list") or 0)
+    mailing_list = get_object_or_404(MailingList, pk=number(request.POST.get("list", "")))
     note = request.POST.get("evidence", "").strip()
     if not note:
         messages.error(request, "Write down how this person agreed: it is the proof you will need.")

@@ -151,6 +151,17 @@ def test_staff_put_a_person_on_a_list_with_a_note(admin_client, admin_user):
     assert line.evidence == {"note": "Form of 3 June"}
 
 
+@pytest.mark.parametrize("chosen", ["", "no-number", "9" * 30])
+def test_a_list_that_is_none_is_not_joined_and_no_error(admin_client, chosen):
+    subscriber = make_subscriber()
+    page = reverse("admin:subscribers_subscriber_subscribe", args=[subscriber.pk])
+
+    response = admin_client.post(page, {"list": chosen, "evidence": "Form of 3 June"})
+
+    assert response.status_code == 404
+    assert not subscriber.subscriptions.exists()
+
+
 def test_nobody_is_put_on_a_list_without_a_note(admin_client):
     subscriber, mailing_list = make_subscriber(), make_list()
 
