@@ -19,7 +19,7 @@ from newsletter.admin.addresses import number
 from newsletter.admin.listing import Listing, badge, moment
 from newsletter.admin.listing import person as person_cell
 from newsletter.models import Campaign, Delivery
-from subscribers import addresses, recording, suppression
+from subscribers import addresses, consent, recording, suppression
 from subscribers.models import (
     ConsentRecord,
     MailingList,
@@ -148,6 +148,12 @@ class SubscriberAdmin(Listing):
         return queryset.annotate(suppressed=_suppressed()).prefetch_related(
             Prefetch("subscriptions", subscriptions)
         )
+
+    def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: Any) -> None:
+        """Store them; what was sent to a new address before it was theirs follows their choice."""
+        super().save_model(request, obj, form, change)
+        if "email" in form.changed_data:
+            consent.announce_choices([obj.pk])
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str

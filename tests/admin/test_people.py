@@ -6,10 +6,17 @@ from django.db import connection
 from django.urls import reverse
 
 from newsletter.admin import paginator
-from subscribers import consent
-from subscribers.models import ConsentRecord, Subscriber, Subscription, Suppression
+from subscribers import consent, suppression
+from subscribers.models import (
+    ConsentRecord,
+    Subscriber,
+    Subscription,
+    Suppression,
+    TrackingChoice,
+)
 from tests.admin.conftest import STAFF
 from tests.factories import make_list, make_subscriber, make_subscription
+from tracking.models import Forward
 
 LIST = "admin:subscribers_subscriber_changelist"
 
@@ -55,6 +62,25 @@ def test_what_can_not_be_stored_is_said_at_its_field(admin_client, fields, messa
 
     assert message in str(response.context["adminform"].form.errors[next(iter(fields))])
     assert Subscriber.objects.count() == 1
+
+
+def test_a_copy_that_the_new_address_got_follows_the_choice_of_who_has_it_now(admin_client):
+    ada = make_subscriber(email="ada@example.org", tracking=TrackingChoice.OFF)
+    copy = Forward.objects.create(
+        campaign_id=7,
+        subscriber_id=0,
+        kind=Forward.Kind.FRIEND,
+        state=Forward.State.SENT,
+        email_hash=suppression.email_hash("new@example.org"),
+    )
+
+    admin_client.post(
+        reverse("admin:subscribers_subscriber_change", args=[ada.pk]),
+        {"email": "new@example.org", "attributes": "{}"},
+    )
+
+    copy.refresh_from_db()
+    assert copy.tracking == TrackingChoice.OFF
 
 
 def test_search_looks_for_the_beginning_of_an_address(admin_client):
