@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -49,6 +49,8 @@ class Listing(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Call the page what it shows; Django's own words are "Select subscriber to change"."""
+        if "%00" in request.META["QUERY_STRING"]:  # which PostgreSQL has no text with
+            return HttpResponseRedirect(request.path)
         title = self.list_title or capfirst(self.opts.verbose_name_plural)
         more = {"title": title, **self.list_context(request), **(extra_context or {})}
         answer: HttpResponse = super().changelist_view(request, more)

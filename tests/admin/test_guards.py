@@ -181,3 +181,11 @@ def test_an_address_that_names_no_row_is_no_error(admin_client, model, number):
     response = admin_client.get(url(model, "change", number))
 
     assert response.status_code in (302, 404)
+
+
+@pytest.mark.parametrize("name", ["q", "status", "status__exact"])
+@pytest.mark.parametrize("model", [Campaign, Import, Subscriber])
+def test_a_list_asked_for_what_no_text_holds_is_shown_whole(admin_client, model, name):
+    response = admin_client.get(url(model, "changelist") + f"?{name}=%00", follow=True)
+
+    assert response.status_code == 200
