@@ -229,6 +229,49 @@ def test_a_network_of_machines_taints_who_else_comes_from_it():
     assert judgement.reason == "crowd:machines"
 
 
+def read_by_day() -> list[Evidence]:
+    """Return what sixty people at home do from noon to nine: each opens the mail and clicks."""
+    return [
+        seen(at=540 * n + pause, subscriber=100 + n, sent=NOON - 3_600, network=f"84.{n}.7.0")
+        for n in range(60)
+        for seen, pause in ((opened, 0), (hit, 20))
+    ]
+
+
+@pytest.mark.parametrize(("hour", "is_machine"), [(14, True), (5, False)])
+def test_who_goes_from_mail_to_mail_while_all_sleep_is_a_scanner(hour, is_machine):
+    """A second look at stored mail; five minutes lie between two people's."""
+    around = [hit(at=hour * 3_600 + 300 * n, subscriber=n, sent=NOON - 3_600) for n in range(1, 8)]
+
+    judged = judge([*read_by_day(), *around], KNOWN)[-7:]
+
+    assert {verdict == Verdict.SCANNER for verdict, _ in judged} == {is_machine}
+    assert {reason for _, reason in judged if is_machine} <= {"party:night"}
+
+
+def test_a_program_that_is_a_machine_at_all_hours_is_one_on_the_next_mail_as_well():
+    known = [
+        hit(at=2_000 * n + pause, subscriber=n, kind=kind)
+        for n in range(1, 6)
+        for kind, pause in ((CLICK, 0), (CANARY, 3))
+    ]
+    more = [opened(12_000, subscriber=9), hit(at=12_010, subscriber=9)]
+
+    (judgement,) = judge([*known, *more], KNOWN)[-1:]
+
+    assert judgement == (Verdict.SCANNER, "crowd:known-machine")
+
+
+def test_an_odd_program_on_a_mail_that_nobody_opened_is_a_scanners_for_longer():
+    marks = without("language")
+    others = opened(subscriber=2, at=-500)
+
+    unseen = verdicts(hit(sent=NOON - 600, marks=marks), others)[0]
+    seen = verdicts(hit(sent=NOON - 600, marks=marks), opened(-30, sent=NOON - 600))[0]
+
+    assert (unseen, seen) == ("scanner", "likely_human")
+
+
 def test_who_reads_several_mails_in_a_row_is_one_person():
     hits = [hit(at=40 * campaign, campaign=campaign, sent=NOON - 200) for campaign in range(1, 7)]
 

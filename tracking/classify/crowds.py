@@ -15,6 +15,8 @@ _SPAN = 60.0  # seconds
 _SECONDS = 5.0
 _FEW = 4  # people whose unopened mail one network clicks in that time by chance
 _FEW_OTHERS = 0.35  # of the mails that machines touch in a network
+_SURELY = 3  # mails
+_RESTLESS = 3.5  # points for a program that is a machine at all hours
 _SEVERAL = 6  # people of whom all but one would have to be early by chance
 
 
@@ -71,23 +73,31 @@ def doubt_reputation(docket: Docket, crowds: Crowds) -> None:
     """Doubt a program in one place that was a machine on most of the other mail it touched.
 
     Less so when scanners are done: in an office whose gateway stands beside its readers, it may be
-    one of them, with the same browser.
+    one of them, with the same browser. But some machines are never done.
     """
     _doubt_neighbours(docket, crowds)
     for clicks in crowds.values():
-        if len(clicks) < 2:
-            continue
+        rest = [index for index in clicks if docket.points[index] < SETTLES]
+        if len(clicks) < 2 or not 0 < len(rest) < len(clicks):
+            continue  # all are a machine's, or none
         machines = {docket.mail[i] for i in clicks if docket.points[i] >= SETTLES}
-        if len(machines) < 2:
-            continue
         people = {docket.mail[index] for index in clicks}
-        if len(machines) < 0.5 * len(people):
+        if len(machines) < max(2, 0.5 * len(people)):
             continue
         is_known = len(machines) >= 5 and len(machines) >= 0.8 * len(people)
-        for index in clicks:
-            if not docket.is_machine(index):
-                points = 3.0 if is_known and not docket.is_late(index) else 1.5
-                docket.doubt(index, points, "crowd:known-machine")
+        early = 3.0 if is_known else 1.5
+        late = _RESTLESS if _works_late(docket, clicks) else 1.5
+        for index in rest:
+            docket.doubt(index, late if docket.is_late(index) else early, "crowd:known-machine")
+
+
+def _works_late(docket: Docket, clicks: Sequence[int]) -> bool:
+    """Return whether most mail that is touched late is touched by a machine, and some surely."""
+    late = [index for index in clicks if docket.is_late(index)]
+    machines = {docket.mail[index] for index in late if docket.is_machine(index)}
+    if len(machines) < max(_FEW, 0.5 * len({docket.mail[index] for index in late})):
+        return False
+    return len({docket.mail[i] for i in late if docket.is_surely_machine(i)}) >= _SURELY
 
 
 def _doubt_neighbours(docket: Docket, crowds: Crowds) -> None:

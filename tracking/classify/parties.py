@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
-from math import isnan
+from math import isnan, log
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -42,6 +42,13 @@ _WHOLE, _PART = 1.5, -1.8  # follows all links of a mail; some
 _BY_CHANCE = 0.4  # how orderly people may be; nats for each mail that are added or taken
 _BESIDE = 120.0  # seconds between mails of one sweep
 _EVEN = 1.5  # pauses that are more even than chance makes them
+_LATE = 900  # seconds since the hand-over; nearly all scanners are done by then
+_HOUR = 3_600  # seconds
+_NIGHTLY = 600.0  # seconds between mails of one round at an hour at which hardly anybody reads
+_READERS = 50  # networks whose hours show when people read
+_HARDLY = 0.7  # nats; about half of what comes at other hours
+_NIGHT = 1.2  # nats at most for each mail at such an hour
+_BY_DAY = -0.5  # nats for each mail at other hours
 # Seconds for each mail -> nats for touching them all at once.
 _TOGETHER = ((3.0, 4.0), (15.0, 2.0))
 
@@ -79,10 +86,8 @@ def doubt_parties(docket: Docket, crowds: Crowds, loading: float, links: Mapping
             scale.put(clicks, guard, kind.most, "party:guard")
         if len(clicks) >= 2 * _LEAST:
             _doubt_thorough(scale, docket, kind, clicks, links)
-        for run in _runs(docket, touches):
-            nats = _sweep(docket, signs, run)
-            if nats > _RARE:
-                scale.put(_of_run(docket, signs, clicks, run), nats, kind.most, "party:sweep")
+        if len(touches) > _LEAST:
+            _doubt_sweeps(scale, docket, signs, kind, clicks, touches)
     for index, (points, reason) in scale.found.items():
         docket.doubt(index, points, reason)
 
@@ -168,6 +173,31 @@ class _Signs:
                 self.guard[click] = _DOUBLE
             elif manner not in ("", "own") and docket.since_open[click] < _MOMENT:
                 self.guard[click] = _QUICK
+        self.night = _night(docket, crowds)
+
+
+def _night(docket: Docket, crowds: Crowds) -> dict[int, float]:
+    """Return the late clicks at hours at which hardly any network is seen, and the nats for each.
+
+    People read by day, wherever most of them live; a machine does not care.
+    """
+    at, since = docket.at, docket.since
+    hours: defaultdict[int, list[int]] = defaultdict(list)
+    for click in chain.from_iterable(crowds.values()):
+        if since[click] > _LATE:
+            hours[int(at[click] // _HOUR) % 24].append(click)
+    networks = docket.networks
+    counts = {hour: len({networks[click] for click in hours[hour]}) for hour in hours}
+    total = sum(counts.values())
+    if total < _READERS:
+        return {}
+    night: dict[int, float] = {}
+    for hour, clicks in hours.items():
+        around = sum([counts.get((hour + beside) % 24, 0) for beside in (-1, 0, 1)])
+        nats = log(total / 8 / (around + 1))  # against as many as at any time
+        if nats > _HARDLY:
+            night.update(dict.fromkeys(clicks, min(nats, _NIGHT)))
+    return night
 
 
 def _touches(docket: Docket, clicks: Sequence[int]) -> Sequence[int]:
@@ -218,11 +248,44 @@ def _doubt_thorough(
         scale.put(fitting, nats, max(kind.most, 2.6), "party:thorough")
 
 
-def _runs(docket: Docket, touches: Sequence[int]) -> Iterator[Sequence[int]]:
+def _doubt_sweeps(
+    scale: _Scale,
+    docket: Docket,
+    signs: _Signs,
+    kind: _Kind,
+    clicks: Sequence[int],
+    touches: Sequence[int],
+) -> None:
+    for run in _runs(docket, touches, _BESIDE):
+        nats = _sweep(docket, signs, run)
+        if nats > _RARE:
+            scale.put(_of_run(docket, signs, clicks, run), nats, kind.most, "party:sweep")
+    if signs.night and kind is not _PROGRAM:
+        _doubt_nightly(scale, docket, signs, kind, clicks)
+
+
+def _doubt_nightly(
+    scale: _Scale, docket: Docket, signs: _Signs, kind: _Kind, clicks: Sequence[int]
+) -> None:
+    """Doubt who goes from mail to mail, slowly, at hours at which hardly anybody else reads."""
+    night, since = signs.night, docket.since
+    dark = [click for click in clicks if click in night]
+    if len(dark) <= _LEAST:
+        return
+    touches = _touches(docket, dark)
+    late = {docket.mail[click] for click in clicks if since[click] > _LATE}
+    by_day = (len(late) - len(touches)) * _BY_DAY
+    for run in _runs(docket, touches, _NIGHTLY):
+        nats = sum([night[touch] + signs.opened[touch] for touch in run]) + by_day
+        if nats > _RARE:
+            scale.put(_of_run(docket, signs, dark, run), nats, kind.most, "party:night")
+
+
+def _runs(docket: Docket, touches: Sequence[int], beside: float) -> Iterator[Sequence[int]]:
     """Return touches that follow each other closely, if they are many enough to say something."""
     times = [docket.at[touch] for touch in touches]
     pauses = enumerate(pairwise(times), 1)
-    ends = [place for place, (before, at) in pauses if at - before > _BESIDE]
+    ends = [place for place, (before, at) in pauses if at - before > beside]
     for start, end in pairwise((0, *ends, len(times))):
         if end - start > _LEAST:
             yield touches[start:end]

@@ -28,6 +28,8 @@ _REPEATS = 3  # times
 _BESIDE = 60.0  # seconds; hits with longer pauses between them are no burst
 # Points that are taken from a telephone's: gateways borrow the names of desktop browsers.
 _PHONE = 0.5
+_SOON = 2_400  # seconds since the hand-over in which slow machines come as well
+_ODD = 1.0  # points for program and network from which that says something
 _LONE = 0.75  # points that are taken from who is quick, where few are
 _HAND = 0.35  # seconds; the shortest pause between two tabs
 _EAGER = 0.4  # of the points for many links, if a reader opens them as quickly as a hand can
@@ -80,13 +82,21 @@ def _doubt_click(docket: Docket, index: int, opened: Sequence[int], loading: flo
             if at - docket.at[other] >= _LOOKS
         ):
             docket.trust(index, 0.5)
-    elif since < WINDOW:
-        if opened:
+    elif opened:
+        if since < WINDOW:
             docket.doubt(index, 1.5, "early:open-and-click")
-        elif loading:
-            docket.suspects.add(index)
-            points = 2.0 - (_PHONE if docket.agents[index].is_mobile else 0.0)
-            docket.doubt(index, points * loading, "early:not-opened")
+    elif loading and since < _SOON:
+        _doubt_unopened(docket, index, loading)
+
+
+def _doubt_unopened(docket: Docket, index: int, loading: float) -> None:
+    since = docket.since[index]
+    if since < WINDOW:
+        docket.suspects.add(index)
+        points = 2.0 - (_PHONE if docket.agents[index].is_mobile else 0.0)
+        docket.doubt(index, points * loading, "early:not-opened")
+    elif docket.oddness[index] > _ODD:
+        docket.doubt(index, loading, "early:not-opened")
 
 
 def _manner(docket: Docket, index: int, before: int) -> str:
