@@ -249,6 +249,25 @@ def test_who_goes_from_mail_to_mail_while_all_sleep_is_a_scanner(hour, is_machin
     assert {reason for _, reason in judged if is_machine} <= {"party:night"}
 
 
+@pytest.mark.parametrize(("links", "is_machine"), [(range(1, 7), True), (range(1, 4), False)])
+def test_who_follows_nearly_all_links_in_each_mail_is_a_scanner(links, is_machine):
+    """Hours later, as slowly as a reader, from a network that many share; one link is left out."""
+    others = [hit(link, subscriber=90 + link, network=f"84.{link}.7.0") for link in range(1, 8)]
+    around = [
+        seen
+        for n in range(1, 9)
+        for seen in (
+            opened(at=900 * n, subscriber=n),
+            *(hit(link, at=900 * n + 5 * link, subscriber=n) for link in links),
+        )
+    ]
+
+    judged = judge([*others, *around], KNOWN)[len(others) :]
+
+    clicks = [verdict for (verdict, _), seen in zip(judged, around, strict=True) if seen.link]
+    assert {verdict == Verdict.SCANNER for verdict in clicks} == {is_machine}
+
+
 def test_a_program_that_is_a_machine_at_all_hours_is_one_on_the_next_mail_as_well():
     known = [
         hit(at=2_000 * n + pause, subscriber=n, kind=kind)

@@ -38,7 +38,8 @@ _OPENED = {"": 0.6, "own": -0.2, "near": -1.5, "proxy": -1.9, "else": -1.0, "app
 # Beside another click on the same link; soon after somebody else opened the mail; neither.
 _DOUBLE, _QUICK, _APART = 1.6, 1.2, -1.6
 _MOMENT = 4.5  # seconds from opening to clicking; one person in twenty is quicker
-_WHOLE, _PART = 1.5, -1.8  # follows all links of a mail; some
+_WHOLE, _PART = 1.5, -1.8  # follows all links of a mail, or nearly all of many; some
+_SPARED, _MANY = 4, 4  # one link in so many may be left out, where so many are followed
 _BY_CHANCE = 0.4  # how orderly people may be; nats for each mail that are added or taken
 _BESIDE = 120.0  # seconds between mails of one sweep
 _EVEN = 1.5  # pauses that are more even than chance makes them
@@ -240,12 +241,18 @@ def _doubt_thorough(
     whole = {
         number
         for number, count in counts.items()
-        if count > 1 and count >= links.get(docket.campaigns[docket.mails[number][0]], 0)
+        if _is_whole(count, links.get(docket.campaigns[docket.mails[number][0]], 0))
     }
     nats = len(whole) * _WHOLE + (len(counts) - len(whole)) * _PART
     if nats > _RARE:
         fitting = [click for click in clicks if mail[click] in whole]
         scale.put(fitting, nats, max(kind.most, 2.6), "party:thorough")
+
+
+def _is_whole(followed: int, links: int) -> bool:
+    """Return whether more of a mail's links were followed than a reader cares for."""
+    most = links - links // _SPARED
+    return followed > 1 and (followed >= links or followed >= max(most, _MANY))
 
 
 def _doubt_sweeps(
