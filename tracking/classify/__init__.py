@@ -15,6 +15,8 @@ explains every signal and what cannot be known.
     sweeps      who follows all links, one after the other
     company     who is near to a machine
     parties     what a network or program does in many people's mail: a machine's ways, or people's
+    signs       what each click adds to that
+    rounds      what it does from mail to mail, one after the other
     crowds      who goes from mail to mail, and who was a machine on most of it
     docket      the points that speak against and for each hit
     judging     the order of it all

@@ -1,0 +1,112 @@
+"""What each click adds to the evidence for each kind of machine, in nats. Pure.
+
+The nat is the logarithm of how many times likelier something is of a machine than of a person.
+tracking/classify/parties.py adds up what a party did, rounds.py what it did one after the other.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import chain
+from math import inf, log
+
+from tracking.classify.crowds import Crowds
+from tracking.classify.docket import Docket
+
+# Until so many seconds since the hand-over -> nats for a machine that works on arrival, and for one
+# that waits. Of people 3, 6 and 15 in a hundred act in these spans, of the first kind 50, 30 and
+# 17; but an office may well read within the hour.
+_ENDS = (60.0, 300.0, 900.0, 2_400.0)
+_SPANS = ((2.8, 0.6), (1.6, 0.9), (0.4, 0.9), (0.1, 0.5), (-3.2, -3.2))
+# Seconds from a hand-over to the last hit that is known -> nats that coming so early loses: of
+# those who can have come by then, all people are early as well.
+_HELD_BACK = (-2.8, -2.2, -1.8, -1.4, 0.0)
+# How the mail had been opened in the minutes before.
+_OPENED = {"": 0.6, "own": -0.2, "near": -1.5, "proxy": -1.9, "else": -1.0, "apple": 0.0}
+# Beside another click on the same link; soon after somebody else opened the mail; neither.
+_DOUBLE, _QUICK, _APART = 1.6, 1.2, -1.6
+_MOMENT = 4.5  # seconds from opening to clicking; one person in twenty is quicker
+_LATE = 900  # seconds since the hand-over; nearly all scanners are done by then
+_HOUR = 3_600  # seconds
+_READERS = 50  # networks whose hours show when people read
+_HARDLY = 0.7  # nats; about half of what comes at other hours
+_NIGHT = 1.2  # nats at most for each mail at such an hour
+# Until so many seconds from the picture to a link, or from one link to the next -> nats. People
+# read in between, one in four opens a tab at once; machines have nothing to read.
+_PAUSES = ((5.0, 1.5), (9.0, 0.5), (15.0, -0.7), (600.0, -2.0))
+
+
+class Signs:
+    """What each click adds to the evidence for each kind of machine."""
+
+    def __init__(self, docket: Docket, crowds: Crowds, loading: float) -> None:
+        """`loading`: how much it says that a mail was not opened, from 0 to 1."""
+        self.arrival = [0.0] * len(docket.at)
+        self.delayed = self.arrival.copy()
+        self.held_back = self.arrival.copy()  # of its arrival, since not all people can have come
+        self.opened = self.arrival.copy()
+        self.guard = [_APART] * len(docket.at)
+        last, seen = docket.at[-1], docket.seen
+        for click in chain.from_iterable(crowds.values()):
+            since = docket.since[click]
+            if since == since:  # it is known
+                span = bisect_right(_ENDS, since)
+                self.arrival[click], self.delayed[click] = _SPANS[span]
+                known = last - docket.at[click] + since
+                self.held_back[click] = _HELD_BACK[bisect_right(_ENDS, known)]
+            manner = seen.get(click, "")
+            self.opened[click] = _OPENED[manner] if manner else _OPENED[manner] * loading
+            if click in docket.doubles and manner not in ("own", "near"):
+                self.guard[click] = _DOUBLE
+            elif manner not in ("", "own") and docket.since_open[click] < _MOMENT:
+                self.guard[click] = _QUICK
+        self.night = _night(docket, crowds)
+        self.pace = _pace(docket)
+
+
+def _night(docket: Docket, crowds: Crowds) -> dict[int, float]:
+    """Return the late clicks at hours at which hardly any network is seen, and the nats for each.
+
+    People read by day, wherever most of them live; a machine does not care.
+    """
+    at, since = docket.at, docket.since
+    hours: defaultdict[int, list[int]] = defaultdict(list)
+    for click in chain.from_iterable(crowds.values()):
+        if since[click] > _LATE:
+            hours[int(at[click] // _HOUR) % 24].append(click)
+    networks = docket.networks
+    counts = {hour: len({networks[click] for click in hours[hour]}) for hour in hours}
+    total = sum(counts.values())
+    if total < _READERS:
+        return {}
+    night: dict[int, float] = {}
+    for hour, clicks in hours.items():
+        around = sum([counts.get((hour + beside) % 24, 0) for beside in (-1, 0, 1)])
+        nats = log(total / 8 / (around + 1))  # against as many as at any time
+        if nats > _HARDLY:
+            night.update(dict.fromkeys(clicks, min(nats, _NIGHT)))
+    return night
+
+
+def _pace(docket: Docket) -> dict[int, float]:
+    """Return the nats of clicks before which the same program had done something in the mail."""
+    pace: dict[int, float] = {}
+    for clicks in docket.clicks:
+        if len(clicks) > 1 or docket.seen.get(clicks[0] if clicks else -1) == "own":
+            _pace_of_mail(docket, clicks, pace)
+    return pace
+
+
+def _pace_of_mail(docket: Docket, clicks: Sequence[int], pace: dict[int, float]) -> None:
+    at, links, programs = docket.at, docket.links, docket.programs
+    last: dict[int, int] = {}
+    for click in clicks:
+        before = last.get(programs[click])
+        last[programs[click]] = click
+        if before is None:
+            pause = docket.since_open[click] if docket.seen.get(click) == "own" else inf
+        else:
+            pause = at[click] - at[before] if links[click] != links[before] else inf
+        nats = next((nats for end, nats in _PAUSES if pause < end), None)
+        if nats is not None:
+            pace[click] = nats
