@@ -58,6 +58,7 @@ class Look(NamedTuple):
     # borrows a browser's name seldom borrows its headers as well.
     program: int
     relay: str | None  # the relay whose addresses all are one network
+    host: str | None  # who hires out the computers that are there
     is_shared: bool  # strangers share the address: a relay's or a proxy's
     is_settled: bool  # leaves no doubt
     judgement: Judgement  # if nothing else speaks against it
@@ -142,6 +143,7 @@ def _look(glance: _Glance, doubts: Sequence[Doubt], program: int) -> Look:
         glance.is_picture,
         program,
         network.label if network and network.scope == "relay" else None,
+        network.label if network and network.scope == "hosting" else None,
         network is not None and network.scope in ("relay", "proxy"),
         settled is not None,
         settled or glance.plain,

@@ -69,11 +69,12 @@ class Docket:
 
     def _take(self, looks: Sequence[Look]) -> None:
         columns: Iterable[Sequence[Any]] = zip(*looks, strict=True)
-        agents, is_picture, programs, relays, is_shared, is_settled, *rest = columns
+        agents, is_picture, programs, relays, hosts, is_shared, is_settled, *rest = columns
         plain, points, oddness, strongest, reasons = rest
         self.agents: Sequence[Agent] = agents
         self.is_picture: Sequence[bool] = is_picture
         self.programs: Sequence[int] = programs
+        self.hosts: Sequence[str | None] = hosts
         self.is_shared: Sequence[bool] = is_shared
         self.is_settled: Sequence[bool] = is_settled
         self.plain: Sequence[Judgement] = plain  # what it is taken for if nothing more is found

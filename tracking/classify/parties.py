@@ -85,7 +85,7 @@ class _Scale:
 
 def _gather(docket: Docket, crowds: Crowds) -> Iterator[tuple[_Kind, Sequence[int]]]:
     """Return the clicks of each party, in the order of time."""
-    blocks = _blocks(network for network, _ in crowds)
+    blocks = _blocks(docket, crowds)
     groups: dict[_Kind, defaultdict[Hashable, list[Sequence[int]]]] = {
         kind: defaultdict(list) for kind in (_NETWORK, _BLOCK, _PROGRAM, _PROGRAM_NEAR)
     }
@@ -119,9 +119,12 @@ def _together(docket: Docket, kind: _Kind, group: Sequence[Sequence[int]]) -> Se
     return clicks
 
 
-def _blocks(networks: Iterable[str]) -> dict[str, str]:
-    """Return the blocks of networks, of which more than one is seen."""
-    blocks = {network: block(network) for network in networks}
+def _blocks(docket: Docket, crowds: Crowds) -> dict[str, str]:
+    """Return the blocks of networks, of which more than one is seen; a host's are one block."""
+    hosts = docket.hosts
+    blocks = {
+        network: hosts[clicks[0]] or block(network) for (network, _), clicks in crowds.items()
+    }
     seen = Counter(blocks.values())
     return {network: block for network, block in blocks.items() if seen[block] > 1}
 
