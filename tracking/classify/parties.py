@@ -9,7 +9,7 @@ opens a mail or follows a link, and one that follows every link of every mail.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
@@ -53,6 +53,8 @@ def doubt_parties(docket: Docket, crowds: Crowds, loading: float, links: Mapping
     """
     scale, signs = _Scale(), Signs(docket, crowds, loading)
     for kind, clicks in _gather(docket, crowds):
+        if all(map(docket.is_surely_machine, clicks)):
+            continue  # nothing is left to be found
         touches = rounds.touches(docket, clicks)
         if len({docket.is_named[touch] for touch in touches}) < _LEAST:
             continue
@@ -187,7 +189,7 @@ def _doubt_rounds(
     for run in rounds.sweeps(docket, signs, clicks, touches):
         scale.put(run.clicks, run.nats, kind.most, "party:sweep")
     if kind is not _PROGRAM:  # which may be everybody's
-        has_company = kind in (_NETWORK, _BLOCK)
+        has_company = kind is not _PROGRAM_THERE
         walk = rounds.walk(docket, signs, clicks, touches, has_company)
         scale.put(walk.clicks, walk.nats, kind.most, "party:walk")
         for run in rounds.nights(docket, signs, clicks) if signs.night else ():

@@ -29,6 +29,8 @@ _UNSEEN = 2.0  # nats at most for mails that were not open, which is how some of
 _OTHERS = -0.9  # nats for a mail that somebody else had opened
 _NEXT = 300.0  # seconds between mails that are taken one after the other
 _AT_ONCE = -3.0  # nats for two mails at once
+_BUNCHED = 2.0  # nats for a party that is seen in such bouts only
+_BOUTS = 0.9  # of its mails, if it is
 _OWN = 6  # mailboxes that one person may have, and goes through one after the other
 
 
@@ -81,20 +83,19 @@ def walk(
     """
     mail, opened = docket.mail, signs.opened
     paces = _paces(docket, signs, clicks)
-    quick, in_turn = _quick(docket, paces, firsts), _in_turn(docket, clicks, firsts)
-    nats = max(quick, 0.0) + max(in_turn, 0.0)
+    quick = max(_quick(docket, paces, firsts), 0.0)
+    in_turn = _in_turn(docket, clicks, firsts)
+    nats = quick + in_turn.nats
     if not nats:
         return Round((), 0.0)
-    nats += min(sum([opened[touch] for touch in firsts]), _UNSEEN)
+    nats += min(sum([opened[touch] for touch in firsts if opened[touch] > 0]), _UNSEEN)
+    nats += sum([opened[touch] for touch in firsts if opened[touch] < _OTHERS])
     nats += min([docket.oddness[touch] for touch in firsts])
-    # Who is never at two mails at once may take as long as a person for each.
-    slowest = _SLOW if in_turn > quick and not has_company else 0.0
     unknown = _SLOW if has_company else 0.0
-    meant = {
-        mail[touch]
-        for touch in firsts
-        if opened[touch] > _OTHERS and paces.get(mail[touch], unknown) >= slowest
-    }
+    meant = {mail[touch] for touch in firsts if paces.get(mail[touch], unknown) >= 0.0}
+    if in_turn.nats > quick:  # who may take as long as a person for each mail
+        meant.update([mail[touch] for touch in in_turn.clicks])
+    meant.difference_update([mail[touch] for touch in firsts if opened[touch] < _OTHERS])
     return Round([click for click in clicks if mail[click] in meant], nats)
 
 
@@ -123,23 +124,27 @@ def _quick(docket: Docket, paces: Mapping[int, float], firsts: Sequence[int]) ->
     return nats
 
 
-def _in_turn(docket: Docket, clicks: Sequence[int], firsts: Sequence[int]) -> float:
-    """Return the evidence of mails of which none is begun before the one before is done with.
+def _in_turn(docket: Docket, clicks: Sequence[int], firsts: Sequence[int]) -> Round:
+    """Return the mails of which none is begun before the one before is done with.
 
     People who read in the same minutes do not wait for each other.
     """
     people = len({docket.is_named[touch] for touch in firsts})
     if people <= _OWN:
-        return 0.0
+        return Round((), 0.0)
     ends = _ends(docket, clicks)
     begins = {touch: _begin(docket, touch) for touch in firsts}
     nats = 0.0
+    meant: list[int] = []
     for run in _runs(sorted(firsts, key=begins.__getitem__), begins, _NEXT):
         spans = [(begins[touch], ends[docket.mail[touch]]) for touch in run]
         rate = (len(run) - 1) / max(spans[-1][0] - spans[0][0], 1.0)
         for (begin, end), (following, _) in pairwise(spans):
             nats += _AT_ONCE if following < end else rate * (end - begin)
-    return nats * (people - _OWN) / people
+        meant += run
+    if len(meant) > _BOUTS * len(firsts):
+        nats += _BUNCHED
+    return Round(meant, max(nats * (people - _OWN) / people, 0.0))
 
 
 def _begin(docket: Docket, touch: int) -> float:

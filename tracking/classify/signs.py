@@ -6,9 +6,8 @@ tracking/classify/parties.py adds up what a party did, rounds.py what it did one
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
 from itertools import chain
-from math import inf, log
+from math import log
 
 from tracking.classify.crowds import Crowds
 from tracking.classify.docket import Docket
@@ -33,7 +32,9 @@ _HARDLY = 0.7  # nats; about half of what comes at other hours
 _NIGHT = 1.2  # nats at most for each mail at such an hour
 # Until so many seconds from the picture to a link, or from one link to the next -> nats. People
 # read in between, one in four opens a tab at once; machines have nothing to read.
-_PAUSES = ((5.0, 1.5), (9.0, 0.5), (15.0, -0.7), (600.0, -2.0))
+_PAUSES = (5.0, 9.0, 15.0)
+_PACES = (1.5, 0.5, -0.7, -2.0)
+_BREAK = 600.0  # seconds; who comes back after that may be anything
 
 
 class Signs:
@@ -90,23 +91,20 @@ def _night(docket: Docket, crowds: Crowds) -> dict[int, float]:
 
 def _pace(docket: Docket) -> dict[int, float]:
     """Return the nats of clicks before which the same program had done something in the mail."""
-    pace: dict[int, float] = {}
+    at, links, programs, seen = docket.at, docket.links, docket.programs, docket.seen
+    pauses: dict[int, float] = {}
     for clicks in docket.clicks:
-        if len(clicks) > 1 or docket.seen.get(clicks[0] if clicks else -1) == "own":
-            _pace_of_mail(docket, clicks, pace)
-    return pace
-
-
-def _pace_of_mail(docket: Docket, clicks: Sequence[int], pace: dict[int, float]) -> None:
-    at, links, programs = docket.at, docket.links, docket.programs
-    last: dict[int, int] = {}
-    for click in clicks:
-        before = last.get(programs[click])
-        last[programs[click]] = click
-        if before is None:
-            pause = docket.since_open[click] if docket.seen.get(click) == "own" else inf
-        else:
-            pause = at[click] - at[before] if links[click] != links[before] else inf
-        nats = next((nats for end, nats in _PAUSES if pause < end), None)
-        if nats is not None:
-            pace[click] = nats
+        last: dict[int, int] = {}
+        for click in clicks:
+            before = last.get(programs[click])
+            last[programs[click]] = click
+            if before is None:
+                if seen.get(click) == "own":
+                    pauses[click] = docket.since_open[click]
+            elif links[click] != links[before]:
+                pauses[click] = at[click] - at[before]
+    return {
+        click: _PACES[bisect_right(_PAUSES, pause)]
+        for click, pause in pauses.items()
+        if pause < _BREAK
+    }
