@@ -258,7 +258,7 @@ def test_who_follows_nearly_all_links_in_each_mail_is_a_scanner(links, is_machin
         for n in range(1, 9)
         for seen in (
             opened(at=900 * n, subscriber=n),
-            *(hit(link, at=900 * n + 5 * link, subscriber=n) for link in links),
+            *(hit(link, at=900 * n + 20 * link, subscriber=n) for link in links),
         )
     ]
 
