@@ -83,7 +83,7 @@ def walk(
     """
     mail, opened = docket.mail, signs.opened
     paces = _paces(docket, signs, clicks)
-    quick = max(_quick(docket, paces, firsts), 0.0)
+    quick = max(_quick(docket, signs, paces, firsts), 0.0)
     in_turn = _in_turn(docket, clicks, firsts)
     nats = quick + in_turn.nats
     if not nats:
@@ -110,7 +110,9 @@ def _paces(docket: Docket, signs: Signs, clicks: Sequence[int]) -> dict[int, flo
     return paces
 
 
-def _quick(docket: Docket, paces: Mapping[int, float], firsts: Sequence[int]) -> float:
+def _quick(
+    docket: Docket, signs: Signs, paces: Mapping[int, float], firsts: Sequence[int]
+) -> float:
     """Return the evidence of mails in which hardly anybody would have read what is there."""
     if len(paces) <= _LEAST:
         return 0.0
@@ -119,7 +121,9 @@ def _quick(docket: Docket, paces: Mapping[int, float], firsts: Sequence[int]) ->
     for touch in firsts:
         pace = paces.get(docket.mail[touch], 0.0)
         person = docket.is_named[touch]
-        nats += pace * _AGAIN if pace > 0 and person in people else pace
+        if pace > 0:
+            pace *= signs.haste * _AGAIN if person in people else signs.haste
+        nats += pace
         people.add(person)
     return nats
 

@@ -6,6 +6,7 @@ tracking/classify/parties.py adds up what a party did, rounds.py what it did one
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import chain
 from math import log
 
@@ -34,6 +35,7 @@ _NIGHT = 1.2  # nats at most for each mail at such an hour
 # read in between, one in four opens a tab at once; machines have nothing to read.
 _PAUSES = (5.0, 9.0, 15.0)
 _PACES = (1.5, 0.5, -0.7, -2.0)
+_HASTY, _PRIOR = 0.35, 20.0  # of people's visits are quick; visits of which that is taken as given
 _BREAK = 600.0  # seconds; who comes back after that may be anything
 
 
@@ -63,6 +65,7 @@ class Signs:
                 self.guard[click] = _QUICK
         self.night = _night(docket, crowds)
         self.pace = _pace(docket)
+        self.haste = _haste(docket, self.pace)  # how much it says that somebody is quick: 0 to 1
 
 
 def _night(docket: Docket, crowds: Crowds) -> dict[int, float]:
@@ -108,3 +111,18 @@ def _pace(docket: Docket) -> dict[int, float]:
         for click, pause in pauses.items()
         if pause < _BREAK
     }
+
+
+def _haste(docket: Docket, pace: Mapping[int, float]) -> float:
+    """Return how much it says that somebody is quick, where so many people are.
+
+    A list of offers is read by opening one tab after the other. People are those who come late,
+    from networks of their own, with nothing odd about them.
+    """
+    visits: defaultdict[int, float] = defaultdict(float)
+    for click, nats in pace.items():
+        if click in docket.lone and docket.is_late(click) and not docket.is_odd(click):
+            visits[docket.mail[click]] += nats
+    quick = sum([nats > 0 for nats in visits.values()])
+    share = (quick + _PRIOR * _HASTY) / (len(visits) + _PRIOR)
+    return min(log(share) / log(_HASTY), 1.0)
