@@ -189,8 +189,8 @@ def _doubt_rounds(
     for run in rounds.sweeps(docket, signs, clicks, touches):
         scale.put(run.clicks, run.nats, kind.most, "party:sweep")
     if kind is not _PROGRAM:  # which may be everybody's
-        has_company = kind is not _PROGRAM_THERE
-        walk = rounds.walk(docket, signs, clicks, touches, has_company)
+        manner = rounds.manner(docket, signs, clicks, touches)
+        walk = rounds.walk(docket, signs, clicks, manner, kind is not _PROGRAM_THERE)
         scale.put(walk.clicks, walk.nats, kind.most, "party:walk")
-        for run in rounds.nights(docket, signs, clicks) if signs.night else ():
+        for run in rounds.nights(docket, signs, clicks, manner) if signs.night else ():
             scale.put(run.clicks, run.nats, kind.most, "party:night")

@@ -31,7 +31,16 @@ _NEXT = 300.0  # seconds between mails that are taken one after the other
 _AT_ONCE = -3.0  # nats for two mails at once
 _BUNCHED = 2.0  # nats for a party that is seen in such bouts only
 _BOUTS = 0.9  # of its mails, if it is
-_OWN = 6  # mailboxes that one person may have, and goes through one after the other
+_OWN = 6  # mailboxes that may be one person's
+
+
+class Manner(NamedTuple):
+    """How a party goes from mail to mail: as a machine (above 0) or as people do, in nats."""
+
+    paces: Mapping[int, float]  # of each mail in which there were pauses
+    quick: float  # hardly anybody would have read what is there
+    in_turn: float  # no mail is begun before the one before is done with
+    bouts: Sequence[int]  # the first clicks on mails that follow each other closely
 
 
 class Round(NamedTuple):
@@ -56,47 +65,51 @@ def sweeps(
         yield Round(_of_run(docket, signs, clicks, run), _sweep(docket, signs, run))
 
 
-def nights(docket: Docket, signs: Signs, clicks: Sequence[int]) -> Iterator[Round]:
-    """Return the rounds from mail to mail, slowly, at hours at which hardly anybody else reads."""
+def nights(docket: Docket, signs: Signs, clicks: Sequence[int], manner: Manner) -> Iterator[Round]:
+    """Return the rounds from mail to mail, slowly, at hours at which hardly anybody else reads.
+
+    Where it is day, whole offices may read: they take their time, and all at once.
+    """
     night, since = signs.night, docket.since
     dark = [click for click in clicks if click in night]
     if len(dark) <= _LEAST:
         return
     firsts = touches(docket, dark)
     late = {docket.mail[click] for click in clicks if since[click] > _LATE}
-    by_day = (len(late) - len(firsts)) * _BY_DAY
+    by_day = (len(late) - len(firsts)) * _BY_DAY + min(max(manner.quick, manner.in_turn), 0.0)
     for run in _runs(firsts, docket.at, _NIGHTLY):
         nats = sum([night[touch] + signs.opened[touch] for touch in run]) + by_day
         yield Round(_of_run(docket, signs, dark, run), nats)
 
 
 def walk(
-    docket: Docket,
-    signs: Signs,
-    clicks: Sequence[int],
-    firsts: Sequence[int],
-    has_company: bool,
+    docket: Docket, signs: Signs, clicks: Sequence[int], manner: Manner, has_company: bool
 ) -> Round:
     """Return the mails that are done with as quickly as nobody reads, or never two at once.
 
     `has_company`: others may be in the party as well, so that only who is quick is meant.
     """
-    mail, opened = docket.mail, signs.opened
-    paces = _paces(docket, signs, clicks)
-    quick = max(_quick(docket, signs, paces, firsts), 0.0)
-    in_turn = _in_turn(docket, clicks, firsts)
-    nats = quick + in_turn.nats
-    if not nats:
+    quick, in_turn = max(manner.quick, 0.0), max(manner.in_turn, 0.0)
+    if not quick + in_turn:
         return Round((), 0.0)
+    mail, opened = docket.mail, signs.opened
+    firsts = touches(docket, clicks)
+    nats = quick + in_turn + min([docket.oddness[touch] for touch in firsts])
     nats += min(sum([opened[touch] for touch in firsts if opened[touch] > 0]), _UNSEEN)
     nats += sum([opened[touch] for touch in firsts if opened[touch] < _OTHERS])
-    nats += min([docket.oddness[touch] for touch in firsts])
     unknown = _SLOW if has_company else 0.0
-    meant = {mail[touch] for touch in firsts if paces.get(mail[touch], unknown) >= 0.0}
-    if in_turn.nats > quick:  # who may take as long as a person for each mail
-        meant.update([mail[touch] for touch in in_turn.clicks])
+    meant = {mail[touch] for touch in firsts if manner.paces.get(mail[touch], unknown) >= 0.0}
+    if in_turn > quick:  # who may take as long as a person for each mail
+        meant.update([mail[touch] for touch in manner.bouts])
     meant.difference_update([mail[touch] for touch in firsts if opened[touch] < _OTHERS])
     return Round([click for click in clicks if mail[click] in meant], nats)
+
+
+def manner(docket: Docket, signs: Signs, clicks: Sequence[int], firsts: Sequence[int]) -> Manner:
+    """Return how a party goes from mail to mail, of which `firsts` are the first clicks on each."""
+    paces = _paces(docket, signs, clicks)
+    in_turn = _in_turn(docket, clicks, firsts)
+    return Manner(paces, _quick(docket, signs, paces, firsts), in_turn.nats, in_turn.clicks)
 
 
 def _paces(docket: Docket, signs: Signs, clicks: Sequence[int]) -> dict[int, float]:
@@ -133,9 +146,6 @@ def _in_turn(docket: Docket, clicks: Sequence[int], firsts: Sequence[int]) -> Ro
 
     People who read in the same minutes do not wait for each other.
     """
-    people = len({docket.is_named[touch] for touch in firsts})
-    if people <= _OWN:
-        return Round((), 0.0)
     ends = _ends(docket, clicks)
     begins = {touch: _begin(docket, touch) for touch in firsts}
     nats = 0.0
@@ -148,7 +158,10 @@ def _in_turn(docket: Docket, clicks: Sequence[int], firsts: Sequence[int]) -> Ro
         meant += run
     if len(meant) > _BOUTS * len(firsts):
         nats += _BUNCHED
-    return Round(meant, max(nats * (people - _OWN) / people, 0.0))
+    if nats > 0:  # one person may have several mailboxes, and go through them
+        people = len({docket.is_named[touch] for touch in firsts})
+        nats *= max(people - _OWN, 0) / people
+    return Round(meant, nats)
 
 
 def _begin(docket: Docket, touch: int) -> float:
