@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tests.simulator import blind, fourth, halves, plain, unseen
+from tests.simulator import blind, fourth, halves, plain, stored, unseen
 from tests.simulator.campaign import GROUPS, Group, simulate
 from tests.simulator.drawn import drawn
 from tests.simulator.score import Score, evidence, judge_by_minutes
@@ -19,6 +19,7 @@ _UNSEEN: dict[str, _Groups] = {
     "tuning": halves.TUNING,
     "held-out": halves.HELD_OUT,
     "blind": blind.BLIND,
+    "stored": stored.STORED,
 }
 _DRAWN = 1_000  # the first seeds were tuned with
 

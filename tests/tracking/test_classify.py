@@ -249,6 +249,104 @@ def test_who_goes_from_mail_to_mail_while_all_sleep_is_a_scanner(hour, is_machin
     assert {reason for _, reason in judged if is_machine} <= {"party:night"}
 
 
+def stored(people: int, pause: float, between: float, links: int = 2, **more) -> list[Evidence]:
+    """Return who follows links of stored mail: `pause` in one mail, `between` from mail to mail."""
+    each = pause * (links - 1) + between
+    return [
+        hit(link, at=3_600 + each * n + pause * (link - 1), subscriber=n, **more)
+        for n in range(1, people + 1)
+        for link in range(1, links + 1)
+    ]
+
+
+def some_readers(pause: float) -> list[Evidence]:
+    """Return people at home, each of whom takes so long from one link to the next."""
+    return [
+        hit(link, at=900 * n + pause * link, subscriber=500 + n, network=f"84.{n}.7.0")
+        for n in range(40)
+        for link in (1, 2, 3, 4, 5)[n % 4 :][:2]
+    ]
+
+
+def taken_for_machines(judged) -> set[bool]:
+    return {verdict == Verdict.SCANNER for verdict, _ in judged}
+
+
+@pytest.mark.parametrize(("pause", "is_machine"), [(3.0, True), (25.0, False)])
+def test_who_is_done_with_each_of_many_mails_in_seconds_is_a_scanner(pause, is_machine):
+    """Hours later, minutes from mail to mail, in a browser's full dress."""
+    around = stored(12, pause, between=400)
+
+    judged = judge([*some_readers(25), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {is_machine}
+    assert {reason for _, reason in judged if is_machine} <= {"party:walk"}
+
+
+def test_haste_is_held_against_nobody_where_most_people_are_quick():
+    around = stored(12, 3, between=400)
+
+    judged = judge([*some_readers(3), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {False}
+
+
+def test_who_never_reads_two_mails_at_once_is_a_scanner_at_any_pace():
+    around = stored(40, 25, between=20)
+
+    judged = judge([*some_readers(25), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {True}
+
+
+def test_a_class_that_reads_at_once_is_people():
+    """As many, from one network in one browser, but not one after the other."""
+    around = stored(40, 25, between=-13)
+
+    judged = judge([*some_readers(25), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {False}
+
+
+def test_who_goes_through_mailboxes_of_their_own_is_a_person():
+    around = stored(6, 25, between=10)
+
+    judged = judge([*some_readers(25), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {False}
+
+
+def test_networks_of_one_host_of_servers_are_one_party():
+    """Of each network there is too little to say anything."""
+    hosted = Networks(read_list("host", "16.0.0.0/8 servers hosting probable\n"))
+    around = [
+        seen._replace(network=f"16.{seen.subscriber}.1.0") for seen in stored(20, 3, between=60)
+    ]
+
+    judged = judge([*some_readers(25), *around], hosted)[-len(around) :]
+    elsewhere = judge([*some_readers(25), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {True}
+    assert taken_for_machines(elsewhere) == {False}
+
+
+def test_an_office_that_reads_while_others_sleep_is_people():
+    """Where they are it is day: they take their time, and read at once."""
+    around = [
+        seen
+        for n in range(1, 13)
+        for start in [14 * 3_600 + 20 * n + n % 5 * 9]
+        for seen in (
+            opened(at=start, subscriber=n, sent=NOON - 3_600),
+            *(hit(link, at=start + 30 * link, subscriber=n, sent=NOON - 3_600) for link in (1, 2)),
+        )
+    ]
+
+    judged = judge([*read_by_day(), *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {False}
+
+
 @pytest.mark.parametrize(("links", "is_machine"), [(range(1, 7), True), (range(1, 4), False)])
 def test_who_follows_nearly_all_links_in_each_mail_is_a_scanner(links, is_machine):
     """Hours later, as slowly as a reader, from a network that many share; one link is left out."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulator import blind, fourth, halves, plain, unseen
+from tests.simulator import blind, fourth, halves, plain, stored, unseen
 from tests.simulator.campaign import simulate
 from tests.simulator.drawn import drawn
 from tests.simulator.score import Score, evidence, judge_by_minutes
@@ -58,6 +58,7 @@ def test_people_and_scanners_are_hardly_mistaken_for_each_other(score, verdict):
         (halves.TUNING, 0.95),
         (halves.HELD_OUT, 0.95),
         (blind.BLIND, 0.95),
+        (stored.STORED, 0.95),
         (drawn(1_001), 0.9),
     ],
 )

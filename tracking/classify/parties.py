@@ -23,9 +23,11 @@ from tracking.classify.spans import block
 _LEAST = 3  # people; of fewer nothing can be said
 _RARE = 4.0  # nats; parties of people are so much more common than machines
 _POINTS = 0.5  # points for each nat above that
-
-_WAITING = 0.25  # of that is lost by a machine that waits
+_WAITING = 0.25  # of what coming early loses (Signs.held_back), for a machine that waits
 _WHOLE, _PART = 1.5, -1.8  # follows all links of a mail, or nearly all of many; some
+_BOTH = 0.9  # follows both links of a mail that has two, as one reader in three does
+_THOROUGH = 2.6  # points at most where strangers may share the party, unless
+_ALL, _HASTY = 0.98, 12.0  # nearly all of its mails are so, and nats say that it is quick as well
 _SPARED, _MANY = 4, 4  # one link in so many may be left out, where so many are followed
 
 
@@ -63,7 +65,7 @@ def doubt_parties(docket: Docket, crowds: Crowds, loading: float, links: Mapping
             guard = sum([signs.guard[touch] for touch in touches])
             scale.put(clicks, guard, kind.most, "party:guard")
         if len(clicks) >= 2 * _LEAST:
-            _doubt_thorough(scale, docket, kind, clicks, links)
+            _doubt_thorough(scale, docket, signs, kind, clicks, links)
         if len(touches) > _LEAST:
             _doubt_rounds(scale, docket, signs, kind, clicks, touches)
     for index, (points, reason) in scale.found.items():
@@ -154,6 +156,7 @@ def _doubt_arrival(
 def _doubt_thorough(
     scale: _Scale,
     docket: Docket,
+    signs: Signs,
     kind: _Kind,
     clicks: Sequence[int],
     links: Mapping[int, int],
@@ -166,10 +169,15 @@ def _doubt_thorough(
         for number, count in counts.items()
         if _is_whole(count, links.get(docket.campaigns[docket.mails[number][0]], 0))
     }
-    nats = len(whole) * _WHOLE + (len(counts) - len(whole)) * _PART
+    both = sum([counts[number] == 2 for number in whole])
+    nats = (len(whole) - both) * _WHOLE + both * _BOTH + (len(counts) - len(whole)) * _PART
     if nats > _RARE:
         fitting = [click for click in clicks if mail[click] in whole]
-        scale.put(fitting, nats, max(kind.most, 2.6), "party:thorough")
+        most = max(kind.most, _THOROUGH)
+        if len(whole) > _ALL * len(counts):
+            manner = rounds.manner(docket, signs, clicks, rounds.touches(docket, clicks))
+            most = _NETWORK.most if manner.quick > _HASTY else most
+        scale.put(fitting, nats, most, "party:thorough")
 
 
 def _is_whole(followed: int, links: int) -> bool:
