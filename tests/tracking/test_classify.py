@@ -308,6 +308,20 @@ def test_a_class_that_reads_at_once_is_people():
     assert taken_for_machines(judged) == {False}
 
 
+@pytest.mark.parametrize(("pause", "is_machine"), [(2.5, True), (40.0, False)])
+def test_both_links_of_a_mail_with_two_are_read_by_people_as_well(pause, is_machine):
+    """Who looks at them by a program of its own, wherever a reader is, is in haste besides."""
+    around = [
+        seen._replace(network=f"84.{seen.subscriber}.1.0", user_agent=FIREFOX)
+        for seen in stored(30, pause, between=900)
+    ]
+    others = [seen._replace(link=1) for seen in some_readers(25)]
+
+    judged = judge([*others, *around], KNOWN)[-len(around) :]
+
+    assert taken_for_machines(judged) == {is_machine}
+
+
 def test_who_goes_through_mailboxes_of_their_own_is_a_person():
     around = stored(6, 25, between=10)
 
