@@ -17,6 +17,7 @@ explains every signal and what cannot be known.
     parties     what a network or program does in many people's mail: a machine's ways, or people's
     signs       what each click adds to that
     rounds      what it does from mail to mail, one after the other
+    clocks      who does so like a clock
     crowds      who goes from mail to mail, and who was a machine on most of it
     docket      the points that speak against and for each hit
     judging     the order of it all

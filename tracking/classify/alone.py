@@ -27,6 +27,10 @@ _USUAL, _PRIOR = 0.02, 20.0
 _SPELL = 600.0  # seconds
 _LOADING = 0.1  # of those who come late; fewer with the picture are not all people
 _EXPECTED = {"headers:no-user": 0.5}  # of what is left out here and there
+# What nothing on the way does to a browser's request, and no browser either. It is usual only where
+# more than half do it: whoever writes down what they saw may have left the headers out.
+_IMPOSSIBLE = {"headers:accept", "headers:page-as-thing", "headers:range", "headers:foreign-brands"}
+_MOST_DO = 0.5
 # What says even more where hardly anybody gives cause for it.
 _SURELY = 0.01
 _SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5, "headers:no-user": 1.5}
@@ -186,6 +190,8 @@ class _Readers:
             usual = self._share(glance.is_picture, doubt.reason, expected)
             usual = self._share(glance.family, doubt.reason, usual)
             points = doubt.points * min(log(usual) / _FULL, 1.0) ** 2
+            if doubt.reason in _IMPOSSIBLE and usual < _MOST_DO:
+                points = doubt.points
             if usual < _SURELY and doubt.reason in _SURE:
                 points = _SURE[doubt.reason]
             if points > 0.05:

@@ -77,9 +77,9 @@ def _what_for(hit: Evidence, agent: Agent) -> list[Doubt]:
             found.append(Doubt(1.5, "headers:picture-as-page"))
     elif hit.kind in (CLICK, SHARE) and agent.role == Role.BROWSER:
         if (isinstance(mode, str) and mode != "navigate") or dest in ("image", "empty", "script"):
-            found.append(Doubt(2.0, "headers:page-as-thing"))
+            found.append(Doubt(3.0, "headers:page-as-thing"))
         if accept in ("any", "other", "image"):
-            found.append(Doubt(2.0, "headers:accept"))
+            found.append(Doubt(3.0 if accept == "any" else 2.0, "headers:accept"))
     return found
 
 

@@ -11,10 +11,11 @@ opens a mail or follows a link, and one that follows every link of every mail.
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
+from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
-from tracking.classify import rounds
+from tracking.classify import clocks, rounds
 from tracking.classify.crowds import Crowds
 from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.signs import Signs
@@ -28,6 +29,8 @@ _WHOLE, _PART = 1.5, -1.8  # follows all links of a mail, or nearly all of many;
 _BOTH = 0.9  # follows both links of a mail that has two, as one reader in three does
 _THOROUGH = 2.6  # points at most where strangers may share the party, unless
 _ALL, _HASTY = 0.98, 12.0  # nearly all of its mails are so, and nats say that it is quick as well
+_CLOCK = 3.5  # points at most: nobody is a clock
+_SOON = 120.0  # seconds in which a machine is done with a mail
 _SPARED, _MANY = 4, 4  # one link in so many may be left out, where so many are followed
 
 
@@ -66,6 +69,7 @@ def doubt_parties(docket: Docket, crowds: Crowds, loading: float, links: Mapping
             scale.put(clicks, guard, kind.most, "party:guard")
         if len(clicks) >= 2 * _LEAST:
             _doubt_thorough(scale, docket, signs, kind, clicks, links)
+        _doubt_clocks(scale, docket, clicks, touches)
         if len(touches) > _LEAST:
             _doubt_rounds(scale, docket, signs, kind, clicks, touches)
     for index, (points, reason) in scale.found.items():
@@ -184,6 +188,18 @@ def _is_whole(followed: int, links: int) -> bool:
     """Return whether more of a mail's links were followed than a reader cares for."""
     most = links - links // _SPARED
     return followed > 1 and (followed >= links or followed >= max(most, _MANY))
+
+
+def _doubt_clocks(
+    scale: _Scale, docket: Docket, clicks: Sequence[int], touches: Sequence[int]
+) -> None:
+    mail, at = docket.mail, docket.at
+    for struck, nats in clocks.rows([at[touch] for touch in touches]):
+        if nats > _RARE:
+            begun = {mail[touches[place]]: at[touches[place]] for place in struck}
+            after = [(click, at[click] - begun.get(mail[click], inf)) for click in clicks]
+            meant = [click for click, seconds in after if 0 <= seconds <= _SOON]
+            scale.put(meant, nats, _CLOCK, "party:clock")
 
 
 def _doubt_rounds(
