@@ -18,7 +18,7 @@ class Ratio:
     ours: str
     reference: str
     ratios: Sequence[float]  # one for each round
-    aim: float
+    aim: float | None  # None: it is for comparison only
     at_most: bool = False  # the aim is an upper bound
 
     @property
@@ -29,6 +29,8 @@ class Ratio:
     @property
     def is_met(self) -> bool:
         """Whether the median reaches the aim."""
+        if self.aim is None:
+            return True
         return self.ratio <= self.aim if self.at_most else self.ratio >= self.aim
 
 
@@ -53,8 +55,7 @@ def table(ratios: Sequence[Ratio]) -> str:
                 found.reference,
                 f"{found.ratio:.2f}",
                 f"{min(found.ratios):.2f} to {max(found.ratios):.2f}",
-                f"{'<=' if found.at_most else '>='} {found.aim:g}",
-                "met" if found.is_met else "MISSED",
+                *_aimed(found),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -64,3 +65,10 @@ def table(ratios: Sequence[Ratio]) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths).rstrip())
     return "\n" + "\n".join(lines)
+
+
+def _aimed(found: Ratio) -> tuple[str, str]:
+    if found.aim is None:
+        return "", ""
+    bound = f"{'<=' if found.at_most else '>='} {found.aim:g}"
+    return bound, "met" if found.is_met else "MISSED"

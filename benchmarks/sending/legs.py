@@ -111,7 +111,7 @@ def _as_servers(ports: list[int]) -> Iterator[None]:
             host="127.0.0.1",
             port=port,
             tls=SendingServer.Tls.NONE,
-            connections=postfix.SESSIONS,
+            connections=workers.CONNECTIONS,
         )
         for number, port in enumerate(ports, 1)
     )
@@ -144,7 +144,7 @@ def _race(leg: str, setting: _Setting, sizes: Sizes, *, aim: float) -> list[Rati
         Ratio(
             f"{leg}, against smtp-source {'-d' if keeps else ''}".rstrip(),
             rate(sizes.people, taken), rate(sizes.people, seconds),
-            _quotients(seconds, taken), aim,
+            _quotients(seconds, taken), None if keeps else aim,
         )
         for keeps, seconds in references.items()
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from benchmarks.report import Incomplete
 from scripts.ports import free_port
 
-SESSIONS = 20
+SESSIONS = 20  # of smtp-source, which is slower with more
 FOLDERS = "/usr/sbin:/usr/local/sbin"  # where Postfix puts them, outside most PATHs
 
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.report import Incomplete
-from benchmarks.sending.postfix import SESSIONS
 from scripts.notify import NotifySocket
 from scripts.processes import manage
 
+# Of each worker, or to each of several servers. With more, fewer moments are without work, and
+# more mails share a row of the journal.
+CONNECTIONS = 48
 START_PATIENCE = 60  # seconds
 STOP_PATIENCE = 30
 _PR_SET_PDEATHSIG = 1
@@ -61,7 +63,7 @@ def running(count: int, smtp_url: str) -> Iterator[Workers]:
     environment = {
         **os.environ,
         "SMTP_URL": smtp_url,
-        "SEND_CONNECTIONS": str(SESSIONS),
+        "SEND_CONNECTIONS": str(CONNECTIONS),
         "LOG_LEVEL": "WARNING",
     }
     with ExitStack() as stack, tempfile.TemporaryFile() as log:
