@@ -54,18 +54,40 @@ _IPV4 = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}")
 
 
 def _accepted(value: str) -> str:
-    """Return the kind of thing that a program asks for first: a page, a picture or anything."""
+    """Return the kind of thing that a program asks for first: a page, a picture or anything.
+
+    Of a page, also whether it is asked for in the words of Chromium, which no other engine uses.
+    """
     value = value.lower()
     if "text/html" in value:
-        return "html"
+        return "chromium's html" if "signed-exchange" in value else "html"
     if value.startswith("image/"):
         return "image"
     return "any" if value.startswith("*/*") else "other"
 
 
+_BRAND = re.compile(r'"([^"]*)";\s*v="(\d{1,4})')
+_NO_LETTER = re.compile(r"[^a-z]")
+_BRANDS = {"google chrome": "chrome", "microsoft edge": "edge", "chromium": "", "": ""}
+
+
 def _brands(value: str) -> str | bool:
-    """Return whether a browser names itself a headless one here, as it does by mistake."""
-    return "headless" if "headless" in value.lower() else True
+    """Return how a browser of Chromium's kind names itself, and Chromium's version: "chrome 152".
+
+    Or "headless", as it says by mistake. True when no version is found.
+    """
+    value = value.lower()
+    if "headless" in value:
+        return "headless"
+    # One of them is made up on purpose: "Not_A Brand", its blanks different each time.
+    brands = {
+        "" if _NO_LETTER.sub("", brand) == "notabrand" else brand: version
+        for brand, version in _BRAND.findall(value)
+    }
+    names = {_BRANDS.get(brand, "other") for brand in brands} - {""}
+    if "chromium" not in brands:
+        return True
+    return f"{names.pop() if names else 'chromium'} {brands['chromium']}"
 
 
 # What is kept of a value that would tell people apart, or is long.

@@ -166,6 +166,10 @@ def test_marks_hold_presence_and_a_few_words():
     ("accept", "kept"),
     [
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),
+        (
+            "text/html,application/xhtml+xml,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+            "chromium's html",
+        ),
         ("image/avif,image/webp,image/apng,*/*;q=0.8", "image"),
         ("*/*", "any"),
         ("application/json", "other"),
@@ -176,16 +180,24 @@ def test_of_what_a_program_accepts_only_the_kind_is_kept(accept, kept):
     assert json.loads(facts.marks(Headers(("accept", accept)), "1.1")) == {"accept": kept}
 
 
-def test_of_a_browsers_names_only_that_it_has_no_window_is_kept():
-    brands = '"Chromium";v="141", "HeadlessChrome";v="141", "Not?A_Brand";v="8"'
-    plain = brands.replace("Headless", "Google ")
-
+@pytest.mark.parametrize(
+    ("brands", "kept"),
+    [
+        ('"Chromium";v="141", "HeadlessChrome";v="141", "Not?A_Brand";v="8"', "headless"),
+        ('"Chromium";v="141", "Google Chrome";v="141", "Not?A_Brand";v="8"', "chrome 141"),
+        ('"Not/A)Brand";v="8", "Chromium";v="138", "Microsoft Edge";v="138"', "edge 138"),
+        ('"Opera";v="121", "Not)A;Brand";v="24", "Chromium";v="137"', "other 137"),
+        ('"Not)A;Brand";v="24", "Chromium";v="150"', "chromium 150"),
+        ('"Not A;Brand";v="99"', True),
+        ("nonsense", True),
+    ],
+)
+def test_of_a_browsers_names_the_brand_and_chromiums_version_are_kept(brands, kept):
     marks = json.loads(
         facts.marks(Headers(("sec-ch-ua", brands), ("sec-ch-ua-platform", '"Linux"')), "1.1")
     )
 
-    assert marks == {"brands": "headless", "platform": "Linux"}
-    assert json.loads(facts.marks(Headers(("sec-ch-ua", plain)), "1.1")) == {"brands": True}
+    assert marks == {"brands": kept, "platform": "Linux"}
 
 
 def test_a_plain_request_has_no_marks():

@@ -28,9 +28,14 @@ _SPELL = 600.0  # seconds
 _LOADING = 0.1  # of those who come late; fewer with the picture are not all people
 _EXPECTED = {"headers:no-user": 0.5}  # of what is left out here and there
 # What nothing on the way does to a browser's request, and no browser either. It is usual only where
-# more than half do it: whoever writes down what they saw may have left the headers out.
-_IMPOSSIBLE = {"headers:accept", "headers:page-as-thing", "headers:range", "headers:foreign-brands"}
-_MOST_DO = 0.5
+# nearly all do it: whoever wrote down what they saw may have made the headers up.
+_NEARLY_ALL = 0.8
+_IMPOSSIBLE = {
+    f"headers:{what}"
+    for what in (
+        "accept", "foreign-accept", "foreign-brands", "other-version", "page-as-thing", "range",
+    )
+}  # fmt: skip
 # What says even more where hardly anybody gives cause for it.
 _SURELY = 0.01
 _SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5, "headers:no-user": 1.5}
@@ -190,13 +195,17 @@ class _Readers:
             usual = self._share(glance.is_picture, doubt.reason, expected)
             usual = self._share(glance.family, doubt.reason, usual)
             points = doubt.points * min(log(usual) / _FULL, 1.0) ** 2
-            if doubt.reason in _IMPOSSIBLE and usual < _MOST_DO:
+            if doubt.reason in _IMPOSSIBLE and not self._is_common(glance.family, doubt.reason):
                 points = doubt.points
             if usual < _SURELY and doubt.reason in _SURE:
                 points = _SURE[doubt.reason]
             if points > 0.05:
                 weighed.append(Doubt(points, doubt.reason))
         return weighed
+
+    def _is_common(self, group: Hashable, reason: str) -> bool:
+        """Return whether nearly all of a group give cause for a doubt."""
+        return 0 < _NEARLY_ALL * self._all[group] <= self._doubted[group, reason]
 
     def _share(self, group: Hashable, reason: str, expected: float) -> float:
         """Return how many of a group give cause for a doubt; `expected` while little is known."""

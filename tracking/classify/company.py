@@ -7,6 +7,8 @@ from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import around
 from tracking.classify.verdicts import CANARY
 
+_HOMES, _EACH = 3, 0.55  # places and links of a machine, at least; points for each of them
+
 
 def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
     """Doubt hits of a mail beside those that are a machine's: the same program, or the same moment.
@@ -23,8 +25,9 @@ def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
         if docket.is_settled[index] or points_of[index] >= SETTLES:
             continue
         start, end = around(times, at[index])
-        near = (_kinship(docket, index, machine) for machine in machines[start:end])
-        points, reason = max(near, default=(0.0, ""))
+        near = [_kinship(docket, index, machine) for machine in machines[start:end]]
+        near.append(_hopping(docket, index, machines[start:end]))
+        points, reason = max(near)
         known = docket.company.get(index, 0.0)
         if points > known:
             docket.company[index] = points
@@ -33,6 +36,23 @@ def doubt_company(docket: Docket, mail: Sequence[int]) -> None:
             place = bisect_right(times, at[index])
             times.insert(place, at[index])
             machines.insert(place, index)
+
+
+def _hopping(docket: Docket, index: int, machines: Sequence[int]) -> tuple[float, str]:
+    """Return the points for one more link, from one more place, beside a machine with many homes.
+
+    Such a machine follows each link once. Who opened the mail there is its reader.
+    """
+    opened = docket.seen.get(index)
+    is_there = opened == "own" or (opened == "near" and docket.hosts[index] is None)
+    if docket.is_picture[index] or is_there:
+        return 0.0, ""
+    homes = {docket.own_networks[machine] for machine in machines}
+    links = {docket.links[machine] for machine in machines if not docket.is_picture[machine]}
+    own, link = docket.own_networks[index], docket.links[index]
+    if own in homes or link in links or min(len(homes), len(links)) < _HOMES:
+        return 0.0, ""
+    return min(_EACH * len(homes), SETTLES), "company:machine"
 
 
 def _kinship(docket: Docket, index: int, machine: int) -> tuple[float, str]:

@@ -59,12 +59,26 @@ def _platform(hit: Evidence, agent: Agent) -> list[Doubt]:
     if marks.get("brands") == "headless":
         return [Doubt(4.0, "headers:headless")]
     if "brands" in marks and agent.engine in ("gecko", "webkit"):
-        return [Doubt(3.0, "headers:foreign-brands")]
+        return [Doubt(3.5, "headers:foreign-brands")]
+    if found := _brands(hit, agent):
+        return found
     systems = _PLATFORMS.get(str(marks.get("platform")))
     if systems and agent.system and agent.system not in systems:
         return [Doubt(3.0, "headers:platform")]
     if marks.get("mobile") == "?1" and agent.system in ("windows", "mac", "cros"):
         return [Doubt(2.0, "headers:mobile")]
+    return []
+
+
+def _brands(hit: Evidence, agent: Agent) -> list[Doubt]:
+    """A program that borrows a browser's name often keeps its own version, or its own brand."""
+    name, _, version = str(hit.marks.get("brands", "")).partition(" ")
+    if not version or agent.engine != "chromium":
+        return []
+    if float(version) != agent.version:
+        return [Doubt(3.5, "headers:other-version")]
+    if name == "chromium" and agent.system in ("windows", "mac", "android"):
+        return [Doubt(2.0, "headers:no-brand")]  # there, hardly anybody builds their own
     return []
 
 
@@ -78,6 +92,8 @@ def _what_for(hit: Evidence, agent: Agent) -> list[Doubt]:
     elif hit.kind in (CLICK, SHARE) and agent.role == Role.BROWSER:
         if (isinstance(mode, str) and mode != "navigate") or dest in ("image", "empty", "script"):
             found.append(Doubt(3.0, "headers:page-as-thing"))
+        if accept == "chromium's html" and agent.engine in ("gecko", "webkit"):
+            found.append(Doubt(3.5, "headers:foreign-accept"))
         if accept in ("any", "other", "image"):
             found.append(Doubt(3.0 if accept == "any" else 2.0, "headers:accept"))
     return found

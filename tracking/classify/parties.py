@@ -212,6 +212,9 @@ def _doubt_rounds(
 ) -> None:
     for run in rounds.sweeps(docket, signs, clicks, touches):
         scale.put(run.clicks, run.nats, kind.most, "party:sweep")
+    if kind in (_PROGRAM_THERE, _PROGRAM_NEAR):  # others have company, who come as well
+        drops = rounds.drops(docket, clicks)
+        scale.put(drops.clicks, drops.nats, kind.most, "party:drops")
     if kind is not _PROGRAM:  # which may be everybody's
         manner = rounds.manner(docket, signs, clicks, touches)
         walk = rounds.walk(docket, signs, clicks, manner, kind is not _PROGRAM_THERE)
