@@ -4,7 +4,16 @@ import random
 
 import pytest
 
-from tests.tracking.test_classify import CHROME, FIREFOX, FULL, IPHONE, hit, opened, verdicts
+from tests.tracking.test_classify import (
+    CHROME,
+    FIREFOX,
+    FULL,
+    IPHONE,
+    NOON,
+    hit,
+    opened,
+    verdicts,
+)
 
 HOUR = 3_600.0
 
@@ -96,3 +105,12 @@ def test_people_who_come_back_once_or_always_to_one_link_are_people():
 
     assert "scanner" not in verdicts(*back, *others)
     assert "scanner" not in verdicts(*again, *others)
+
+
+def test_who_a_machine_looks_with_is_a_reader_however_quick():
+    """A gateway looks at the link that its reader follows, at that moment."""
+    guard = hit(2, at=20.0, sent=NOON, network="198.19.0.0", marks={"accept": "any"})
+    reader = hit(2, at=21.0, sent=NOON, network="90.1.1.0", user_agent=FIREFOX)
+    others = [opened(3_000, subscriber=9)]  # pictures are loaded, here
+
+    assert verdicts(guard, reader, *others)[1] == "likely_human"

@@ -32,10 +32,8 @@ _EXPECTED = {"headers:no-user": 0.5}  # of what is left out here and there
 _NEARLY_ALL = 0.8
 _IMPOSSIBLE = {
     f"headers:{what}"
-    for what in (
-        "accept", "foreign-accept", "foreign-brands", "other-version", "page-as-thing", "range",
-    )
-}  # fmt: skip
+    for what in ("accept", "foreign-accept", "foreign-brands", "page-as-thing", "range")
+}
 # What says even more where hardly anybody gives cause for it.
 _SURELY = 0.01
 _SURE = {"headers:no-language": 3.0, "headers:no-fetch": 1.5, "headers:no-user": 1.5}

@@ -12,8 +12,10 @@ from tracking.classify.spans import fullest
 
 _ECHO = 15  # seconds
 _DOUBLE = 30  # seconds
+_GUARD = 5  # seconds within which a gateway looks at what its reader follows
 _MINUTE = 60.0  # seconds
 _COSTUMES = 2.5  # points for three programs in one place
+_READER_IS_HERE = 1.0  # points less for whoever a machine looks with at a link
 _READERS = 0.4  # of the points for several programs at once, if a reader may be one of them
 
 
@@ -43,7 +45,11 @@ def _note_doubles(docket: Docket, indices: Sequence[int]) -> None:
                 # Of the two the odder one is the machine; which of equals is not known.
                 one, two = docket.oddness[index], docket.oddness[before]
                 if one != two:
-                    docket.doubles.add(index if one > two else before)
+                    odd, other = (index, before) if one > two else (before, index)
+                    docket.doubles.add(odd)
+                    is_guard = docket.oddness[odd] >= COUNTS > docket.oddness[other]
+                    if is_guard and docket.at[index] - docket.at[before] <= _GUARD:
+                        docket.trust(other, _READER_IS_HERE)
         last[link] = index
 
 
