@@ -6,6 +6,7 @@ import pytest
 
 from tests.tracking.test_classify import (
     CHROME,
+    EDGE,
     FIREFOX,
     FULL,
     IPHONE,
@@ -114,3 +115,23 @@ def test_who_a_machine_looks_with_is_a_reader_however_quick():
     others = [opened(3_000, subscriber=9)]  # pictures are loaded, here
 
     assert verdicts(guard, reader, *others)[1] == "likely_human"
+
+
+def test_nobody_has_hands_in_three_places():
+    """Hours later, by another browser in another home each time, one link after the other."""
+    agents = [CHROME, FIREFOX, EDGE, IPHONE, CHROME]
+    hits = [
+        hit(link, at=HOUR + 14.0 * link, network=f"{70 + link}.9.9.0", user_agent=agent)
+        for link, agent in enumerate(agents, 1)
+    ]
+
+    assert set(verdicts(*hits)) == {"scanner"}
+
+
+def test_three_friends_who_read_a_mail_in_the_same_minutes_are_people():
+    hits = [
+        hit(n + 1, at=HOUR + 40.0 * n, network=f"{70 + n}.9.9.0", user_agent=agent)
+        for n, agent in enumerate([CHROME, FIREFOX, IPHONE])
+    ]
+
+    assert "scanner" not in verdicts(*hits)

@@ -43,9 +43,7 @@ def _hopping(docket: Docket, index: int, machines: Sequence[int]) -> tuple[float
 
     Such a machine follows each link once. Who opened the mail there is its reader.
     """
-    opened = docket.seen.get(index)
-    is_there = opened == "own" or (opened == "near" and docket.hosts[index] is None)
-    if docket.is_picture[index] or is_there:
+    if docket.is_picture[index] or docket.has_opened_there(index):
         return 0.0, ""
     homes = {docket.own_networks[machine] for machine in machines}
     links = {docket.links[machine] for machine in machines if not docket.is_picture[machine]}

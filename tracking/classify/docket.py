@@ -148,6 +148,14 @@ class Docket:
             and not self.is_odd(index)
         )
 
+    def has_opened_there(self, index: int) -> bool:
+        """Return whether the mail was opened by the same program, in the same place or by proxy.
+
+        All computers of a host are one place, which says nothing of who hires them.
+        """
+        opened = self.seen.get(index)
+        return opened in ("own", "proxy") or (opened == "near" and self.hosts[index] is None)
+
     def is_odd(self, index: int) -> bool:
         """Return whether the program or the network of hit `index` gives cause for doubt."""
         return self.oddness[index] > 0

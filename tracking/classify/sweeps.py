@@ -1,7 +1,8 @@
 """Who follows all links of a mail, one after the other, or one from each of many places. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 from tracking.classify.docket import SETTLES, Docket
 from tracking.classify.spans import around, block, fullest, unevenness
@@ -40,7 +41,8 @@ def doubt_parties(docket: Docket, clicks: Sequence[int]) -> None:
 def _doubt_hops(docket: Docket, clicks: Sequence[int]) -> None:
     """Doubt who follows one link after the other from another network each time.
 
-    A telephone that leaves the house changes it once; a forwarded mail has other programs.
+    A telephone that leaves the house changes it once. By several programs, three links, each of
+    them once, from three places: a reader has fewer hands, and a forwarded mail fewer in a minute.
     """
     networks = docket.own_networks
     if len({networks[index] for index in clicks}) < 2:
@@ -50,14 +52,29 @@ def _doubt_hops(docket: Docket, clicks: Sequence[int]) -> None:
         if networks[index] and not docket.is_shared[index]:
             programs[docket.user_agents[index]].append(index)
     for party in programs.values():
-        if len(party) < 2 or len({networks[index] for index in party}) < 2:
-            continue
-        times = [docket.at[index] for index in party]
-        places = fullest(times, [block(networks[index]) for index in party], _HOPPING)
-        links = fullest(times, [docket.links[index] for index in party], _HOPPING)
-        for index, place, followed in zip(party, places, links, strict=True):
-            if place > 1 and followed > 1:
-                docket.doubt(index, _HOPS[min(place, followed, 3)], "sweep:hops")
+        if len(party) > 1:
+            _doubt_places(docket, party, least=2)
+    if len(programs) > 1:
+        once = Counter(docket.links[index] for index in clicks)
+        scattered = [
+            index
+            for index in sorted(chain.from_iterable(programs.values()))
+            if once[docket.links[index]] == 1 and not docket.has_opened_there(index)
+        ]
+        _doubt_places(docket, scattered, least=_SOME)
+
+
+def _doubt_places(docket: Docket, party: Sequence[int], *, least: int) -> None:
+    """Doubt links that are followed from so many places, or more, within a minute."""
+    networks = docket.own_networks
+    if len({networks[index] for index in party}) < least:
+        return
+    times = [docket.at[index] for index in party]
+    places = fullest(times, [block(networks[index]) for index in party], _HOPPING)
+    links = fullest(times, [docket.links[index] for index in party], _HOPPING)
+    for index, place, followed in zip(party, places, links, strict=True):
+        if min(place, followed) >= least:
+            docket.doubt(index, _HOPS[min(place, followed, 3)], "sweep:hops")
 
 
 def doubt_sweep(docket: Docket, clicks: Sequence[int], links: int) -> None:
