@@ -130,7 +130,7 @@ _STORE = """
 _PLAINLY = Statement(_STORE.format(on_conflict=""))
 _ONCE_MORE = Statement(_STORE.format(on_conflict="ON CONFLICT DO NOTHING"))
 # The suppression is law; the subscription stays what the person made it.
-_SUPPRESS = """
+SUPPRESS = """
     WITH wrong AS (
         SELECT s.id, s.email_hash
         FROM newsletter_batch b
@@ -257,7 +257,7 @@ async def _all_of(
         is_done = await _store(db, claim, record, statement, is_closing=is_closing)
         names = {"batch": claim.batch_id, "fence": claim.fence}
         if wrong and is_done is not None:
-            await db.execute(_SUPPRESS, {**names, "ids": wrong, "key": suppression.key_id()})
+            await db.execute(SUPPRESS, {**names, "ids": wrong, "key": suppression.key_id()})
         if record.deferrals and is_done is not None:
             columns = map(list, zip(*record.deferrals, strict=True))
             deferred = zip(("ids", "attempts", "causes", "reasons", "delays"), columns, strict=True)
