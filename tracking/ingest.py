@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from itertools import chain, count
 from uuid import UUID
@@ -130,7 +131,8 @@ class Settler(_Worker):
         while not self._stopping.is_set():
             refreshing.look_again()
             started = time.monotonic()
-            judging.settle(self._stopping)
+            with suppress(judging.Stopped):
+                judging.settle(self._stopping.is_set)
             took = time.monotonic() - started
             self._stopping.wait(min(max(SETTLE_EVERY, 2 * took), SETTLE_SELDOM))
 

@@ -8,7 +8,7 @@ around it, on the list again. Judging the same hits twice does no harm.
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -22,6 +22,7 @@ from django.utils.timezone import now
 from tracking import amending, classify
 from tracking.amending import Change
 from tracking.classify import Evidence, Judgement, Verdict, networks
+from tracking.classify.pulse import Pulse, none
 from tracking.models import UnsettledMinute
 from tracking.portions import MINUTE, NEAR, STEP, Portion, Span, portions, spans
 from tracking.refreshing import Fresh
@@ -55,6 +56,10 @@ WHERE occurred_at >= %s AND occurred_at < %s GROUP BY 1
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Stopped(Exception):
+    """Judging was told to end. What it had in hand is judged the next time."""
+
+
 class _Stored(NamedTuple):
     """A hit as it lies in the tables."""
 
@@ -65,43 +70,52 @@ class _Stored(NamedTuple):
     evidence: Evidence
 
 
-def judge(hits: Sequence[Evidence]) -> list[Judgement]:
+def judge(hits: Sequence[Evidence], pulse: Pulse = none) -> list[Judgement]:
     """Judge hits by the present rules.
 
     A fault of the rules must not hold up the storing of hits: they are then unknown, and a recount
-    judges them when it is mended.
+    judges them when it is mended. `pulse` is called about every second, and may raise Stopped.
     """
     try:
-        return classify.judge(hits, known_networks())
+        return classify.judge(hits, known_networks(), pulse)
+    except Stopped:
+        raise
     except Exception:
         logger.exception("the rules failed on %d hits, whose verdict is unknown now", len(hits))
         return [Judgement(Verdict.UNKNOWN, "rules-failed")] * len(hits)
 
 
-def settle(stopping: Any = None) -> int:
+def settle(is_stopping: Callable[[], bool] = lambda: False) -> int:
     """Judge anew the minutes whose time has come. Returns how many; 0 when another is at it.
 
-    Ends early when the event `stopping` is set.
+    Raises Stopped within a second or two of `is_stopping`: a supervisor that waits for us would
+    kill us before all is judged.
     """
+
+    def pulse() -> None:
+        if is_stopping():
+            raise Stopped
+
     with alone(wait=False) as is_alone:
         if not is_alone:
             return 0
         ripe = UnsettledMinute.objects.filter(minute__lte=now() - RIPE)
         parts = {row.pk: _concerned(row) for row in ripe}
         for span in spans(sorted(set(parts.values()))):
-            if stopping and stopping.is_set():
-                break
-            judge_span(span)
+            judge_span(span, pulse=pulse)
             # By number: what was stored in the meantime stays on the list.
             done = [row for row, part in parts.items() if span.covers(part)]
             UnsettledMinute.objects.filter(id__in=done).delete()
     return len(parts)
 
 
-def judge_span(span: Span, campaign_id: int = 0) -> int:
-    """Judge all hits of a span anew, or those of one campaign. Returns how many changed."""
+def judge_span(span: Span, campaign_id: int = 0, pulse: Pulse = none) -> int:
+    """Judge all hits of a span anew, or those of one campaign. Returns how many changed.
+
+    `pulse` as in `judge`: hits of portions that were done then are judged, others as before.
+    """
     counts = _counts(span.with_around(2 * NEAR))
-    return sum(_judge(portion, campaign_id) for portion in portions(span, counts, LARGEST))
+    return sum(_judge(portion, campaign_id, pulse) for portion in portions(span, counts, LARGEST))
 
 
 @contextmanager
@@ -135,10 +149,10 @@ def _differs(hit: _Stored, verdict: int, reason: str) -> bool:
     return hit.since_sent is None and hit.evidence.since_sent is not None
 
 
-def _judge(portion: Portion, campaign_id: int) -> int:
+def _judge(portion: Portion, campaign_id: int, pulse: Pulse) -> int:
     start, end = map(_microseconds, portion.span)
     stored = _read(portion.span.with_around(portion.around))
-    judgements = judge([hit.evidence for hit in stored])
+    judgements = judge([hit.evidence for hit in stored], pulse)
     changes, campaigns = [], set()
     for hit, (verdict, reason) in zip(stored, judgements, strict=True):
         evidence = hit.evidence
@@ -148,6 +162,7 @@ def _judge(portion: Portion, campaign_id: int) -> int:
             changes.append(Change(evidence.id, _moment(hit.occurred_at), *known))
             campaigns.add(evidence.campaign)
     if changes:
+        pulse()
         amending.amend(changes, campaigns)
     return len(changes)
 

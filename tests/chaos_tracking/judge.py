@@ -14,9 +14,6 @@ from tests.chaos_tracking.hits import Facts, Hit
 from tests.chaos_tracking.record import Line
 
 CLOCK = 0.005  # seconds: times are stored in whole milliseconds
-# Seconds after an edge is back in which a connection may still turn out to be cut: those that were
-# made to the dead one are noticed when they are used.
-RETURNING = 1.0
 
 
 class Stored(NamedTuple):
@@ -171,7 +168,8 @@ def _is_true(hit: Hit, line: Line, event: Stored) -> bool:
 
 
 def _overlaps(line: Line, away: Away) -> bool:
-    return line.sent <= away.ended + RETURNING and line.ended >= away.begun
+    # Who keeps a connection to an edge that dies notices when they use it again.
+    return line.silent_since <= away.ended and line.ended >= away.begun
 
 
 def _about(hit: Hit, line: Line) -> str:

@@ -48,6 +48,7 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.answered_at = 0.0  # seconds since 1970
 
     @classmethod
     async def open(cls, port: int) -> "Connection":
@@ -64,6 +65,7 @@ class Connection:
         }
         length = 0 if is_head else int(headers.get("content-length", 0))
         body = await self._reader.readexactly(length) if length else b""
+        self.answered_at = time.time()
         return int(first.split()[1]), headers, body
 
     def close(self) -> None:
@@ -89,8 +91,10 @@ class Reader:
             if attempt and attempt % len(self._orders.ports) == 0:
                 await asyncio.sleep(PAUSE)
             sent = time.time()
+            kept = self._connections.get(edge)
+            since = kept.answered_at if kept else sent
             outcome, detail = await self._ask(edge, hit, path, attempt)
-            line = Line(hit.number, attempt, edge, sent, time.time(), outcome, detail)
+            line = Line(hit.number, attempt, edge, since, sent, time.time(), outcome, detail)
             self._out.append(str(line))
             if outcome in record.ANSWERED:
                 return

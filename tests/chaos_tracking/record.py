@@ -1,7 +1,8 @@
 """The readers' own record: a line for every request that has ended, in whichever way.
 
-Fields are divided by tabs: hit, attempt, edge, when it was sent and when it ended (seconds since
-1970), outcome, detail. The clock is the machine's, as the edges and the judge have it.
+Fields are divided by tabs: hit, attempt, edge, since when its connection was silent, when it was
+sent and when it ended (seconds since 1970), outcome, detail. The clock is the machine's, as the
+edges and the judge have it.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class Line(NamedTuple):
     hit: int
     attempt: int
     edge: int
+    silent_since: float  # the last answer on its connection; when it was sent, on a new one
     sent: float
     ended: float
     outcome: str
@@ -30,8 +32,8 @@ class Line(NamedTuple):
     def __str__(self) -> str:
         detail = self.detail.replace("\t", " ").replace("\n", " ")
         return (
-            f"{self.hit}\t{self.attempt}\t{self.edge}\t{self.sent:.4f}\t{self.ended:.4f}\t"
-            f"{self.outcome}\t{detail}\n"
+            f"{self.hit}\t{self.attempt}\t{self.edge}\t{self.silent_since:.4f}\t{self.sent:.4f}\t"
+            f"{self.ended:.4f}\t{self.outcome}\t{detail}\n"
         )
 
 
@@ -54,5 +56,6 @@ class Tail:
 def parse(text: str) -> Iterator[Line]:
     """Yield the lines of a record."""
     for line in text.splitlines():
-        hit, attempt, edge, sent, ended, outcome, detail = line.split("\t")
-        yield Line(int(hit), int(attempt), int(edge), float(sent), float(ended), outcome, detail)
+        hit, attempt, edge, silent_since, sent, ended, outcome, detail = line.split("\t")
+        moments = map(float, (silent_since, sent, ended))
+        yield Line(int(hit), int(attempt), int(edge), *moments, outcome, detail)

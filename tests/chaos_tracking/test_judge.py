@@ -34,8 +34,14 @@ WORLD = World(
 )
 
 
-def line(outcome: str = record.RIGHT, attempt: int = 0, edge: int = 0, sent: float = 100.0) -> Line:
-    return Line(0, attempt, edge, sent, sent + 1, outcome, "")
+def line(
+    outcome: str = record.RIGHT,
+    attempt: int = 0,
+    edge: int = 0,
+    sent: float = 100.0,
+    silent_for: float = 0.0,
+) -> Line:
+    return Line(0, attempt, edge, sent - silent_for, sent, sent + 1, outcome, "")
 
 
 def event(hit: Hit = CLICK, attempt: int = 0, at: float = 100.5) -> Stored:
@@ -84,6 +90,16 @@ def test_a_live_edge_that_hangs_up_is_found():
     verdict = judged(lines, events, CLICK, Away("edge 1", 99, 102), Away("edge 0", 90, 98))
 
     assert len(verdict.cut) == 1
+
+
+@pytest.mark.parametrize(("silent_for", "cut"), [(2.5, 0), (1.5, 1)])
+def test_a_kept_connection_may_be_cut_if_its_edge_was_away_since_the_last_answer(silent_for, cut):
+    lines = [line(record.NONE, silent_for=silent_for), line(attempt=1, edge=1, sent=103)]
+    events = [event(attempt=1, at=103.5)]
+
+    verdict = judged(lines, events, CLICK, Away("edge 0", 90, 98))
+
+    assert len(verdict.cut) == cut
 
 
 def test_a_hit_that_nobody_answered_is_found():

@@ -11,6 +11,7 @@ from typing import Any
 
 from tracking import countries
 from tracking.classify import Evidence, Judgement, Verdict
+from tracking.classify.pulse import Pulse, beating, none
 
 BURST = 2.0  # seconds
 _NAMED = {verdict.name: Judgement(verdict, "named") for verdict in Verdict}
@@ -18,10 +19,10 @@ _HUMAN = Judgement(Verdict.HUMAN, "human")
 _HEAD, _BURST = Judgement(Verdict.SCANNER, "head"), Judgement(Verdict.SCANNER, "burst")
 
 
-def judge(hits: Sequence[Evidence], networks: Any) -> list[Judgement]:
+def judge(hits: Sequence[Evidence], networks: Any, pulse: Pulse = none) -> list[Judgement]:
     """Judge hits in the place of tracking.classify.judge."""
     clicks = defaultdict(list)
-    for hit in hits:
+    for hit in beating(hits, pulse):
         if hit.kind == 2 and hit.subscriber:
             clicks[hit.campaign, hit.subscriber, hit.forward].append(hit)
     return [_judge(hit, clicks[hit.campaign, hit.subscriber, hit.forward]) for hit in hits]

@@ -3,6 +3,7 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ from tests.factories import make_campaign, make_subscriber
 from tests.tracking import exact, makers
 from tests.tracking.makers import NOON, clicked, opened
 from tracking import erase, judging
-from tracking.classify import Verdict
+from tracking.classify import Verdict, pulse
 from tracking.models import CampaignTotal, Event, ForwardTotal, UnsettledMinute
 from tracking.portions import MINUTE, Span
 
@@ -88,7 +89,7 @@ def test_a_hit_that_is_stored_while_others_are_judged_stays_on_the_list(monkeypa
     makers.store([opened()])
     judge = judging.judge
 
-    def judge_slowly(hits):
+    def judge_slowly(hits, _):
         monkeypatch.setattr(judging, "judge", judge)
         makers.store([opened()])
         return judge(hits)
@@ -133,7 +134,7 @@ def test_hits_of_erased_people_keep_their_verdicts(monkeypatch):
     makers.store([opened(alice)])
     erase.erase_subscriber(alice)
     judged = []
-    monkeypatch.setattr(judging, "judge", lambda hits: judged.extend(hits) or [])
+    monkeypatch.setattr(judging, "judge", lambda hits, _: judged.extend(hits) or [])
 
     judging.settle()
 
@@ -142,7 +143,7 @@ def test_hits_of_erased_people_keep_their_verdicts(monkeypatch):
 
 
 def test_rules_that_fail_leave_hits_unknown_and_stored(monkeypatch, caplog):
-    monkeypatch.setattr("tracking.classify.judge", lambda hits, networks: 1 / 0)
+    monkeypatch.setattr("tracking.classify.judge", lambda *_: 1 / 0)
 
     makers.store([opened()])
 
@@ -250,6 +251,29 @@ def test_a_span_with_too_many_hits_is_judged_in_portions(monkeypatch):
 
     judging.settle()
 
+    exact.check()
+
+
+def test_judging_that_is_told_to_end_ends_anywhere_and_goes_on_the_next_time(monkeypatch):
+    chance = random.Random(6)
+    readers = people(4)
+    makers.store([makers.anything(chance, readers, 5) for _ in range(60)])
+    monkeypatch.setattr(judging, "LARGEST", 20)
+    monkeypatch.setattr(pulse, "_EVERY", 5)
+    ended = 0
+    for moments in count(1):
+        asked = count(1)
+        try:
+            judging.settle(lambda asked=asked, last=moments: next(asked) > last)
+        except judging.Stopped:
+            ended += 1
+            exact.check()
+            assert UnsettledMinute.objects.exists()
+        else:
+            break
+
+    assert ended > 20
+    assert not UnsettledMinute.objects.exists()
     exact.check()
 
 

@@ -41,7 +41,7 @@ def store_anything(seed=1, hits=150, spread=200):
 def new_rules(monkeypatch):
     """Every second program is a scanner now."""
 
-    def judge(hits, networks):
+    def judge(hits, *_):
         return [
             Judgement(Verdict.SCANNER if len(hit.user_agent) % 2 else Verdict.HUMAN, "length")
             for hit in hits

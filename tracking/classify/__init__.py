@@ -19,6 +19,7 @@ explains every signal and what cannot be known.
     rounds      what it does from mail to mail, one after the other
     clocks      who does so like a clock
     crowds      who goes from mail to mail, and who was a machine on most of it
+    pulse       lets a long judgement be ended before its time
     docket      the points that speak against and for each hit
     judging     the order of it all
     lines bulk  hits in files, for manage.py classify_hits

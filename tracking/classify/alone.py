@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tracking.classify import agents, headers
 from tracking.classify.agents import Agent, Role
 from tracking.classify.networks import Network, Networks
+from tracking.classify.pulse import Pulse, beating, none
 from tracking.classify.verdicts import CANARY, Doubt, Evidence, Judgement, is_loading
 from tracking.classify.verdicts import Verdict as V
 
@@ -88,7 +89,7 @@ class _Glance(NamedTuple):
     family: Hashable  # what tells programs of its kind from others
 
 
-def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
+def look_at_all(hits: Sequence[Evidence], networks: Networks, pulse: Pulse = none) -> list[Look]:
     """Look at each hit by itself. Hits that say the same are looked at once."""
     latest = max((hit.at for hit in hits), default=0.0)
     chromium = _CHROMIUM[0] + ceil((latest - _CHROMIUM[1]) / _CHROMIUM_EACH)
@@ -99,7 +100,7 @@ def look_at_all(hits: Sequence[Evidence], networks: Networks) -> list[Look]:
     late: set[_Reader] = set()
     seen = {(hit.subscriber, hit.network) for hit in hits if is_loading(hit.kind)}
     order: list[int] = []
-    for hit in hits:
+    for hit in beating(hits, pulse):
         _, at, kind, _, subscriber, _, _, since, address, user_agent, marks = hit
         network = networks.find(address)
         # Programs send the same headers each time, and their marks are one object.

@@ -7,6 +7,7 @@ from tracking.classify import company, crowds, parties, sweeps, visits
 from tracking.classify.alone import look_at_all
 from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
+from tracking.classify.pulse import Pulse, beating, none
 from tracking.classify.verdicts import Evidence, Judgement
 
 _ENOUGH = 3  # people whose clicks show how many links a mail has
@@ -19,47 +20,52 @@ _PEOPLE, _EAGER = 50, 0.06  # people who click late, and how many others may cli
 _PRIOR = 5.0  # people of whom that is taken for granted
 
 
-def judge(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
+def judge(hits: Sequence[Evidence], networks: Networks, pulse: Pulse = none) -> list[Judgement]:
     """Judge hits by all that they tell of themselves and of each other, in the order given.
 
     No rule looks further than WINDOW seconds from a hit; but what is thought of its neighbours
     depends on theirs, so hits of twice that time around are worth giving.
+
+    A hundred thousand hits may take ten seconds. `pulse` is called about once in each of them,
+    and may raise what ends the work.
     """
     if not hits:
         return []
     order = sorted(range(len(hits)), key=[hit.at for hit in hits].__getitem__)
-    judgements = _judge_in_order([hits[index] for index in order], networks)
+    judgements = _judge_in_order([hits[index] for index in order], networks, pulse)
     answer = judgements.copy()
     for place, index in enumerate(order):
         answer[index] = judgements[place]
     return answer
 
 
-def _judge_in_order(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
-    docket = Docket(hits, look_at_all(hits, networks))
+def _judge_in_order(hits: Sequence[Evidence], networks: Networks, pulse: Pulse) -> list[Judgement]:
+    docket = Docket(hits, look_at_all(hits, networks, pulse))
     links = _links(docket)
     loading = _loading(docket)
     eager = _eager(docket)
     campaigns = [docket.campaigns[mail[0]] for mail in docket.mails]
-    for mail, clicks, campaign in zip(docket.mails, docket.clicks, campaigns, strict=True):
+    mails = list(zip(docket.mails, docket.clicks, campaigns, strict=True))
+    for mail, clicks, campaign in beating(mails, pulse):
         visits.doubt_timing(docket, mail, loading.get(campaign, 0.0), campaign in eager)
         if len(clicks) > 1:
             visits.doubt_burst(docket, clicks, links.get(campaign, 0))
             sweeps.doubt_parties(docket, clicks)
     crowd = crowds.gather(docket)
+    pulse()
     usual = max(loading.values(), default=0.0)
     if usual > _SELDOM:
         crowds.doubt_rounds(docket, crowd)
     crowds.doubt_early_birds(docket, crowd)
     parties.doubt_parties(docket, crowd, usual, links)
     several = [mail for mail in docket.mails if len(mail) > 1]
-    for mail in several:
+    for mail in beating(several, pulse):
         company.doubt_company(docket, mail)
-    for clicks, campaign in zip(docket.clicks, campaigns, strict=True):
+    for _, clicks, campaign in beating(mails, pulse):
         if len(clicks) > 2:
             sweeps.doubt_sweep(docket, clicks, links.get(campaign, 0))
     crowds.doubt_reputation(docket, crowd)
-    for mail in several:
+    for mail in beating(several, pulse):
         company.doubt_company(docket, mail)
     return docket.judgements()
 
