@@ -7,9 +7,8 @@ What is no report (somebody's answer, a note of absence) changes nothing.
 """
 
 import email
-import email.policy
 from collections.abc import Iterator
-from email.message import EmailMessage, Message
+from email.message import Message
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -54,8 +53,13 @@ def take(data: bytes, recipient: str = "") -> Effect:
 
     `recipient` is to whom it came, where that is known better than its headers know it.
     """
-    message = email.message_from_bytes(data[:LARGEST], policy=email.policy.default)
-    fields = _status(message)
+    try:
+        # By the older policy, which takes what servers write: the newer parses each header, and
+        # some bytes in one raise errors of many kinds.
+        message = email.message_from_bytes(data[:LARGEST])
+        fields = _status(message)
+    except RecursionError:  # parts in parts in parts, as no server writes them
+        return Effect.NO_REPORT
     if fields is None:
         return Effect.NO_REPORT
     named = _named(message, recipient)
@@ -95,7 +99,7 @@ def _suppress(report: Report) -> None:
         )
 
 
-def _named(message: EmailMessage, recipient: str) -> tuple[int, int] | None:
+def _named(message: Message, recipient: str) -> tuple[int, int] | None:
     """Return the campaign and the person that the address names to which a mail came."""
     for text in (recipient, *(str(value) for name in _TO for value in message.get_all(name, []))):
         for word in text.replace(",", " ").split():
@@ -106,7 +110,7 @@ def _named(message: EmailMessage, recipient: str) -> tuple[int, int] | None:
     return None
 
 
-def _status(message: EmailMessage) -> Message | None:
+def _status(message: Message) -> Message | None:
     """Return the fields about the first recipient; None: it is no report."""
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status":

@@ -1,6 +1,7 @@
 """Reports of mail servers: what was in doubt is settled, and nothing else changes."""
 
 import io
+import random
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -146,6 +147,29 @@ def test_a_forged_address_is_not_ours(doubtful):
 @pytest.mark.parametrize("mail", [b"", b"\xff\x00", b"Subject: Away\n\nI am on holiday."])
 def test_what_is_no_report_changes_nothing(mail):
     assert bounces.take(mail) is Effect.NO_REPORT
+
+
+def test_parts_within_parts_without_end_are_no_report():
+    deep = b"".join(
+        b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(20_000)
+    )
+
+    assert bounces.take(deep) is Effect.NO_REPORT
+
+
+def test_a_report_with_any_bytes_out_of_place_is_read_or_passed_over(doubtful):
+    chance = random.Random(3)
+    whole = report(*doubtful)
+    pieces = [b"\0", b"\xff", b"\n", b"\r", b":", b";", b'"', b"=?x?q?=ff?=", b"@", b"<", b"--b1"]
+    effects = set()
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(chance.randrange(1, 5)):
+            place = chance.randrange(len(data))
+            data[place : place + chance.randrange(3)] = chance.choice(pieces)
+        effects.add(bounces.take(bytes(data)))
+
+    assert Effect.NOTED in effects
 
 
 def test_reports_are_read_from_files_and_from_the_input(doubtful, tmp_path, monkeypatch, capsys):
