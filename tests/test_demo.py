@@ -160,6 +160,7 @@ def test_removing_leaves_nothing_of_it_and_everything_of_others():
         # What ingest and the next count of lists drop.
         "tracking.ListReading",
         "tracking.StoredPack",
+        "tracking.UnsettledDay",
         "tracking.UnsettledMinute",
     }
 

@@ -13,19 +13,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from itertools import chain, count
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DataError, Error, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from tracking import judging, packs, partitions, refreshing, rollups, spool, stream
+from tracking import (
+    hindsight,
+    judging,
+    packs,
+    partitions,
+    refreshing,
+    rollups,
+    spool,
+    stream,
+    working,
+)
 from tracking.models import StoredPack
 from tracking.stream import Entry
+from tracking.working import Stopped, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +49,6 @@ SETTLE_EVERY = 20.0  # seconds between looks for hits that can be judged for goo
 # Likewise at most, when judging takes long: what is judged is looked at again beside what comes
 # after it, so that the more there is, the more has to be left to gather.
 SETTLE_SELDOM = 120.0
-LONGEST_PAUSE = 15.0  # seconds between tries when a server is away
 # A pack that comes again after this long would count twice. The only way to that is a spool file
 # that was half replayed and then lay about for so long.
 REMEMBERED = timedelta(days=30)
@@ -55,20 +64,14 @@ def run(stopping: threading.Event, on_ready: Callable[[], None] = lambda: None) 
     """Ingest in THREADS until `stopping` is set, and then finish the batches in hand.
 
     A server that is away is waited for, and said so. Calls `on_ready` each time that both answer.
+    Raises what a thread failed with.
     """
     # A batch is some hundred thousand small objects, none of which refers to itself by a circle:
     # looking for circles among them, and among all that is loaded, took a sixth of the time.
     gc.freeze()
     gc.set_threshold(100_000)
-    with ThreadPoolExecutor(THREADS + 1, thread_name_prefix="ingest") as threads:
-        working = [threads.submit(Ingester(stopping, on_ready).run) for _ in range(THREADS)]
-        working.append(threads.submit(Settler(stopping).run))
-        for work in working:
-            # A thread that fails takes the process down, for a supervisor to see.
-            work.add_done_callback(lambda _: stopping.set())
-        stopping.wait()
-    for work in working:
-        work.result()
+    ingesters = [Ingester(stopping, on_ready) for _ in range(THREADS)]
+    working.run([*ingesters, Settler(stopping)], stopping)
 
 
 def ingest_batch(consumer: str, read: Callable[[str, int], list[Entry]] = stream.read_new) -> int:
@@ -87,41 +90,7 @@ def store_pack(pack: bytes) -> None:
     _commit([Entry(b"", pack)])
 
 
-class _Worker:
-    """A thread that works until it is stopped, and waits for servers that are away."""
-
-    name = ""
-
-    def __init__(self, stopping: threading.Event) -> None:
-        self._stopping = stopping
-
-    def work(self) -> None:
-        """Work until stopped, or until a server goes away (raises one of its errors)."""
-        raise NotImplementedError
-
-    def run(self) -> None:
-        """Work until stopped; wait for servers that are away."""
-        pause = 0.0
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            try:
-                self.work()
-            except (*stream.AWAY, Error) as error:
-                lasted = time.monotonic() - started
-                pause = 0.25 if lasted > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2 or 0.25)
-                logger.warning(
-                    "%s waits: %s (%s); next try in %.2g s",
-                    self.name,
-                    str(error).strip() or "no answer",
-                    type(error).__name__,
-                    pause,
-                )
-                connection.close()
-                self._stopping.wait(pause)
-        connection.close()
-
-
-class Settler(_Worker):
+class Settler(Worker):
     """Judges hits again when all that came around them is known: tracking/judging.py."""
 
     name = "judging"
@@ -131,13 +100,16 @@ class Settler(_Worker):
         while not self._stopping.is_set():
             refreshing.look_again()
             started = time.monotonic()
-            with suppress(judging.Stopped):
-                judging.settle(self._stopping.is_set)
+            with suppress(Stopped):
+                judging.settle(self.pulse)
+                while time.monotonic() - started < SETTLE_EVERY:
+                    if not hindsight.look_back(self.pulse):
+                        break
             took = time.monotonic() - started
             self._stopping.wait(min(max(SETTLE_EVERY, 2 * took), SETTLE_SELDOM))
 
 
-class Ingester(_Worker):
+class Ingester(Worker):
     """One thread's work. It goes by a number, which makes its consumer's name."""
 
     name = "ingest"
@@ -163,7 +135,8 @@ class Ingester(_Worker):
                 _tidy()
             if time.monotonic() - looked_at > LOOK_AROUND:
                 looked_at = time.monotonic()
-                _look_around(consumer)
+                with suppress(Stopped):
+                    self._look_around(consumer)
             if ingest_batch(consumer) < FULL:
                 self._stopping.wait(LINGER)
 
@@ -178,6 +151,23 @@ class Ingester(_Worker):
                 if cursor.fetchone()[0]:
                     self.number = number
                     return
+
+    def _look_around(self, consumer: str) -> None:
+        """Take over what died with others: packs in the hands of consumers, files of edges."""
+        while ingest_batch(consumer, stream.take_over):
+            self.pulse()
+        try:
+            replayed = spool.replay(settings.TRACKING_SPOOL, self._hand_on)
+        except stream.AWAY as error:
+            # Mostly a stream that is full: only going on empties it. The files wait.
+            logger.warning("what edges left on the disk waits: %s", error)
+            return
+        if replayed:
+            logger.warning("replayed %d packs of hits that an edge had left on the disk", replayed)
+
+    def _hand_on(self, packs_left: list[bytes]) -> None:
+        self.pulse()
+        stream.append_all(packs_left)
 
 
 def _store(entries: list[Entry]) -> None:
@@ -215,20 +205,6 @@ def _remember(ids: list[UUID]) -> list[UUID]:
         # Sorted, so that two ingesters with the same packs wait for each other in one order.
         cursor.execute(_REMEMBER, [sorted(ids)])
         return [row[0] for row in cursor.fetchall()]
-
-
-def _look_around(consumer: str) -> None:
-    """Take over what died with others: packs in the hands of consumers, files of edges."""
-    while ingest_batch(consumer, stream.take_over):
-        pass
-    try:
-        replayed = spool.replay(settings.TRACKING_SPOOL, stream.append_all)
-    except stream.AWAY as error:
-        # Mostly a stream that is full: only going on empties it. The files wait.
-        logger.warning("what edges left on the disk waits: %s", error)
-        return
-    if replayed:
-        logger.warning("replayed %d packs of hits that an edge had left on the disk", replayed)
 
 
 def _tidy() -> None:

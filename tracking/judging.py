@@ -8,7 +8,7 @@ around it, on the list again. Judging the same hits twice does no harm.
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.timezone import now
 
 from tracking import amending, classify
@@ -24,8 +24,19 @@ from tracking.amending import Change
 from tracking.classify import Evidence, Judgement, Verdict, networks
 from tracking.classify.pulse import Pulse, none
 from tracking.models import UnsettledMinute
-from tracking.portions import MINUTE, NEAR, STEP, Portion, Span, portions, spans
+from tracking.portions import (
+    MINUTE,
+    NEAR,
+    NEARBY,
+    STEP,
+    Portion,
+    Sights,
+    Span,
+    portions,
+    spans,
+)
 from tracking.refreshing import Fresh
+from tracking.working import Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +64,12 @@ _COUNT = f"""
 SELECT floor(date_part('epoch', occurred_at) / {STEP})::bigint, count(*) FROM tracking_event
 WHERE occurred_at >= %s AND occurred_at < %s GROUP BY 1
 """  # noqa: S608 (a constant)
+# A look that has passed these hits is begun anew: they may say something of all others.
+_LOOK_BACK = """
+INSERT INTO tracking_unsettledday AS known (day, due_at) SELECT unnest(%s::date[]), %s
+ON CONFLICT (day) DO UPDATE SET judged_to = NULL WHERE known.judged_to > %s
+"""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Stopped(Exception):
-    """Judging was told to end. What it had in hand is judged the next time."""
 
 
 class _Stored(NamedTuple):
@@ -85,17 +97,11 @@ def judge(hits: Sequence[Evidence], pulse: Pulse = none) -> list[Judgement]:
         return [Judgement(Verdict.UNKNOWN, "rules-failed")] * len(hits)
 
 
-def settle(is_stopping: Callable[[], bool] = lambda: False) -> int:
+def settle(pulse: Pulse = none) -> int:
     """Judge anew the minutes whose time has come. Returns how many; 0 when another is at it.
 
-    Raises Stopped within a second or two of `is_stopping`: a supervisor that waits for us would
-    kill us before all is judged.
+    `pulse` as in `judge`.
     """
-
-    def pulse() -> None:
-        if is_stopping():
-            raise Stopped
-
     with alone(wait=False) as is_alone:
         if not is_alone:
             return 0
@@ -105,7 +111,9 @@ def settle(is_stopping: Callable[[], bool] = lambda: False) -> int:
             judge_span(span, pulse=pulse)
             # By number: what was stored in the meantime stays on the list.
             done = [row for row, part in parts.items() if span.covers(part)]
-            UnsettledMinute.objects.filter(id__in=done).delete()
+            with transaction.atomic():
+                _look_back_at(span)
+                UnsettledMinute.objects.filter(id__in=done).delete()
     return len(parts)
 
 
@@ -114,8 +122,14 @@ def judge_span(span: Span, campaign_id: int = 0, pulse: Pulse = none) -> int:
 
     `pulse` as in `judge`: hits of portions that were done then are judged, others as before.
     """
-    counts = _counts(span.with_around(2 * NEAR))
-    return sum(_judge(portion, campaign_id, pulse) for portion in portions(span, counts, LARGEST))
+    return sum(judge_portion(each, campaign_id, pulse) for each in cut(span))
+
+
+def cut(span: Span, sights: Sights = NEARBY) -> Iterator[Portion]:
+    """Cut a span into portions that fit into memory, and look around each as `sights` allow."""
+    farthest, _ = sights[0]
+    counts = _counts(span.with_around(farthest * timedelta(seconds=STEP)))
+    return portions(span, counts, LARGEST, sights)
 
 
 @contextmanager
@@ -131,6 +145,14 @@ def alone(*, wait: bool) -> Iterator[bool]:
             # With a connection that broke, the lock is gone as well.
             if is_ours and connection.is_usable():
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_JUDGING])
+
+
+def _look_back_at(span: Span) -> None:
+    """Put the days of a span on the list of those that are judged once more, as a whole."""
+    days = (span.end.date() - span.start.date()).days + 1
+    with connection.cursor() as cursor:
+        listed = [span.start.date() + timedelta(number) for number in range(days)]
+        cursor.execute(_LOOK_BACK, [listed, now(), span.start])
 
 
 def _concerned(row: UnsettledMinute) -> Span:
@@ -149,7 +171,8 @@ def _differs(hit: _Stored, verdict: int, reason: str) -> bool:
     return hit.since_sent is None and hit.evidence.since_sent is not None
 
 
-def _judge(portion: Portion, campaign_id: int, pulse: Pulse) -> int:
+def judge_portion(portion: Portion, campaign_id: int = 0, pulse: Pulse = none) -> int:
+    """Judge the hits of a portion anew, or those of one campaign. Returns how many changed."""
     start, end = map(_microseconds, portion.span)
     stored = _read(portion.span.with_around(portion.around))
     judgements = judge([hit.evidence for hit in stored], pulse)

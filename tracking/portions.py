@@ -7,7 +7,7 @@ each hit many times over.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import NamedTuple
@@ -21,7 +21,10 @@ LONGEST = timedelta(minutes=30)  # of spans that are joined
 STEP = 10  # seconds: hits are counted by these, and portions are cut between them
 
 # How far to look around a portion that is at least so long: the first that fits is taken, in STEPs.
-_SIGHTS = ((60, 30), (30, 15), (6, 3), (1, 1), (0, 1))
+Sights = Sequence[tuple[int, int]]
+NEARBY: Sights = ((60, 30), (30, 15), (6, 3), (1, 1), (0, 1))
+# For whole days: the days before and after as well, or else as far as can be.
+FAR: Sights = ((8_640, 8_640), (2_160, 8_640), (720, 2_160), (360, 720), (180, 180), *NEARBY)
 
 
 class Span(NamedTuple):
@@ -60,18 +63,21 @@ def spans(parts: Iterable[Span]) -> Iterator[Span]:
         yield current
 
 
-def portions(span: Span, counts: Mapping[int, int], largest: int) -> Iterator[Portion]:
+def portions(
+    span: Span, counts: Mapping[int, int], largest: int, sights: Sights = NEARBY
+) -> Iterator[Portion]:
     """Cut a span into portions that have, with what is looked at around them, up to `largest` hits.
 
-    `counts` says how many hits there are, by STEPs since 1970, also around the span as far as
-    `2 * NEAR`. More than `largest` are only in a portion of one STEP that has more by itself.
+    `counts` says how many hits there are, by STEPs since 1970, also around the span as far as the
+    first of `sights`. More than `largest` are only in a portion of one STEP that has more by
+    itself.
     """
     steps = sorted(counts)
     sums = [0, *accumulate(counts[step] for step in steps)]
     start = int(span.start.timestamp() // STEP)
     last = -int(-span.end.timestamp() // STEP)
     while start < last:
-        for around, least in _SIGHTS:
+        for around, least in sights:
             end = _end(steps, sums, start - around, largest) - around
             if end >= min(last, start + least):
                 break

@@ -1,8 +1,8 @@
 """Applies the present rules to old events, and counts all sums anew.
 
-Hits may come in meanwhile. First all hits are judged again, some minutes at a time; then the sums
-of one campaign after the other are counted. A recount that was stopped goes on where it was, unless
-the rules have changed since.
+Hits may come in meanwhile. First all hits are judged again, each day as a whole (as hindsight.py
+does with those that are over); then the sums of one campaign after the other are counted. A recount
+that was stopped goes on where it was, unless the rules have changed since.
 
 Campaigns of which retention dropped events keep what these had added to the sums; those of their
 events that are left are judged, and move the sums.
@@ -10,6 +10,7 @@ events that are left are judged, and move the sums.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple
 
 from django.db import connection
@@ -18,10 +19,9 @@ from django.utils.timezone import now
 from tracking import judging, rebuilding
 from tracking.classify import RULES
 from tracking.models import CampaignTotal, Recount
-from tracking.portions import MINUTE, NEAR, Span
+from tracking.portions import FAR, MINUTE, Span
 
-# Hits between two notes of how far it is. Fewer would have more around them that are judged along.
-MOST = 100_000
+DAY = timedelta(days=1)
 
 _MINUTES = """
 SELECT date_trunc('minute', occurred_at) AS minute, count(*) FROM tracking_event
@@ -73,13 +73,14 @@ def _judge(run: Recount, report: Callable[[Progress], None]) -> tuple[int, int]:
     total = sum(minutes.values())
     done = changed = 0
     report(Progress("hits", done, total))
-    for span, hits in _spans(minutes):
-        with judging.alone(wait=True):
-            changed += judging.judge_span(span, run.campaign_id)
-        run.judged_to = span.end
-        run.save(update_fields=["judged_to"])
-        done += hits
-        report(Progress("hits", done, total))
+    for span in _days(minutes):
+        for portion in judging.cut(span, FAR):
+            with judging.alone(wait=True):
+                changed += judging.judge_portion(portion, run.campaign_id)
+            run.judged_to = portion.span.end
+            run.save(update_fields=["judged_to"])
+            done = sum(hits for minute, hits in minutes.items() if minute < portion.span.end)
+            report(Progress("hits", done, total))
     return done, changed
 
 
@@ -90,24 +91,16 @@ def _minutes(run: Recount) -> dict[datetime, int]:
         beginning = run.judged_to or run.since or cursor.fetchone()[0]
         if beginning is None:
             return {}
-        asked = [beginning, now() + timedelta(days=1), run.campaign_id, run.campaign_id]
+        asked = [beginning, now() + DAY, run.campaign_id, run.campaign_id]
         cursor.execute(_MINUTES, asked)
         return dict(cursor.fetchall())
 
 
-def _spans(minutes: dict[datetime, int]) -> Iterator[tuple[Span, int]]:
-    """Join minutes near each other to spans of mostly up to MOST hits; with how many they have."""
-    start = end = None
-    hits = 0
-    for minute, count in minutes.items():
-        if start and end and (hits + count > MOST or minute - end > NEAR):
-            yield Span(start, end), hits
-            start, hits = None, 0
-        start = start or minute
-        end = minute + MINUTE
-        hits += count
-    if start and end:
-        yield Span(start, end), hits
+def _days(minutes: dict[datetime, int]) -> Iterator[Span]:
+    """Join the minutes of each day (UTC) to a span."""
+    for _, group in groupby(minutes, key=datetime.date):
+        day = list(group)
+        yield Span(day[0], day[-1] + MINUTE)
 
 
 def _rebuild(run: Recount, report: Callable[[Progress], None]) -> tuple[int, int]:

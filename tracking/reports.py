@@ -6,7 +6,7 @@ People and machines are counted apart: opens and clicks are people's, except whe
 (docs/verdicts.md). "Total" counts requests: one reader who opens twice counts twice. "Unique"
 counts people, and only those who may be named, so it can be smaller than the truth (see
 docs/tracking.md). All numbers are up to the last stored hit, a second or two ago; verdicts are
-final some six minutes after a hit.
+final a day after the end of the day (UTC) of the hit.
 """
 
 from collections.abc import Iterable

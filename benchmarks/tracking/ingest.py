@@ -50,7 +50,8 @@ _COPY = (
 _STORED = (
     "tracking_event, tracking_storedpack, tracking_campaigntotal, tracking_campaignhour, "
     "tracking_campaignmoment, tracking_verdicttotal, tracking_breakdown, tracking_linktotal, "
-    "tracking_forwardtotal, tracking_reader, tracking_readerlink, tracking_unsettledminute"
+    "tracking_forwardtotal, tracking_reader, tracking_readerlink, tracking_unsettledminute, "
+    "tracking_unsettledday"
 )
 
 

@@ -6,7 +6,7 @@ import sys
 from tests.simulator import blind, fourth, halves, plain, stored, unseen
 from tests.simulator.campaign import GROUPS, Group, simulate
 from tests.simulator.drawn import drawn
-from tests.simulator.score import Score, evidence, judge_by_minutes
+from tests.simulator.score import Score, evidence, judge_by_days, judge_by_minutes
 from tracking.classify import judge
 from tracking.classify.networks import Networks, built_in
 
@@ -21,6 +21,7 @@ _UNSEEN: dict[str, _Groups] = {
     "blind": blind.BLIND,
     "stored": stored.STORED,
 }
+_WAYS = {"minutes": judge_by_minutes, "days": judge_by_days, "whole": judge}
 _DRAWN = 1_000  # the first seeds were tuned with
 
 
@@ -28,7 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator")
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--size", type=int, default=3_000, help="people in each campaign")
-    parser.add_argument("--whole", action="store_true", help="judge all at once, not by minutes")
+    parser.add_argument(
+        "--by", choices=_WAYS, default="minutes", help="how much is judged at once (minutes)"
+    )
     parser.add_argument(
         "--unseen",
         choices=[*_UNSEEN, "drawn", "plain"],
@@ -43,7 +46,7 @@ def main() -> None:
         is_plain = options.unseen == "plain"
         trace = plain.simulate(seed) if is_plain else simulate(seed, options.size, groups)
         hits = evidence(trace)
-        score.add(trace, hits, (judge if options.whole else judge_by_minutes)(hits, networks))
+        score.add(trace, hits, _WAYS[options.by](hits, networks))
     sys.stdout.write(score.table() + "\n")
 
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import gcd
 
 from tests.simulator.traces import Trace
 from tracking.classify import PEOPLE, WINDOW, Evidence, Judgement, judge
@@ -21,13 +22,28 @@ def evidence(trace: Trace) -> list[Evidence]:
 
 def judge_by_minutes(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
     """Judge as ingest does: each minute with those around it."""
-    minutes: defaultdict[int, list[int]] = defaultdict(list)
+    return _judge_by(60, WINDOW, hits, networks)
+
+
+def judge_by_days(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
+    """Judge as is done when a day is over: each day with the six hours on both sides."""
+    return _judge_by(86_400, 21_600, hits, networks)
+
+
+def _judge_by(
+    length: int, around: int, hits: Sequence[Evidence], networks: Networks
+) -> list[Judgement]:
+    """Judge each stretch of `length` seconds with so many `around` it."""
+    step = gcd(length, around)
+    steps: defaultdict[int, list[int]] = defaultdict(list)
+    stretches: defaultdict[int, list[int]] = defaultdict(list)
     for index, hit in enumerate(hits):
-        minutes[int(hit.at // 60)].append(index)
+        steps[int(hit.at // step)].append(index)
+        stretches[int(hit.at // length)].append(index)
     answer: list[Judgement | None] = [None] * len(hits)
-    around = WINDOW // 60
-    for minute, own in minutes.items():
-        known = [i for m in range(minute - around, minute + around + 1) for i in minutes.get(m, ())]
+    for stretch, own in stretches.items():
+        first, last = stretch * length - around, (stretch + 1) * length + around
+        known = [i for n in range(first // step, last // step) for i in steps.get(n, ())]
         judged = dict(zip(known, judge([hits[i] for i in known], networks), strict=True))
         for index in own:
             answer[index] = judged[index]

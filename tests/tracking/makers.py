@@ -1,9 +1,10 @@
 """Makers of hits. The truth that sums are compared with stands in tests/tracking/exact.py."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from django.db import connection, transaction
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from tracking import packs, rollups, stream
 from tracking.models import Kind
 from tracking.packs import Hit
+from tracking.working import Stopped
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -83,6 +85,30 @@ def store(hits: Iterable[Hit]) -> None:
     """Store hits without the way through the stream."""
     with transaction.atomic():
         rollups.store([packs.open_pack(packs.encode(hits))[1]])
+
+
+def stopping_at(moment: int) -> Callable[[], None]:
+    """Return a pulse that ends judging at its so-manieth beat."""
+    beats = count(1)
+
+    def beat() -> None:
+        if next(beats) == moment:
+            raise Stopped
+
+    return beat
+
+
+def elsewhere(act: Callable[[], Any]) -> Any:
+    """Return what `act` returns in another thread, with a connection of its own."""
+
+    def run() -> Any:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as threads:
+        return threads.submit(run).result()
 
 
 def while_storing(batches: Sequence[Iterable[Hit]]) -> Iterator[None]:

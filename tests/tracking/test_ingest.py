@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 
 from tests.factories import make_subscriber
 from tests.tracking import exact, makers
@@ -394,24 +394,6 @@ class TestTheProcess:
         wait_for(Event.objects.exists)
 
 
-def test_run_says_why_it_waits_and_ends_when_told(monkeypatch, caplog):
-    stopping = threading.Event()
-    tries = []
-
-    def work(*_):
-        tries.append(1)
-        if len(tries) == 2:
-            stopping.set()
-        raise OperationalError("the database is starting up")
-
-    monkeypatch.setattr(Ingester, "work", work)
-
-    Ingester(stopping, lambda: None).run()
-
-    assert len(tries) == 2
-    assert "ingest waits: the database is starting up" in caplog.text
-
-
 def test_old_ids_are_forgotten_and_new_ones_kept():
     append(opened())
     ingest.ingest_batch("a")
@@ -436,14 +418,15 @@ def test_a_full_stream_is_emptied_although_a_spool_can_not_follow_yet(settings, 
     left.append([packs.encode([opened(campaign=8)])])
     left.seal()
     settings.TRACKING_STREAM_LIMIT = 1
+    around = Ingester(threading.Event(), lambda: None)
 
-    ingest._look_around("a")
+    around._look_around("a")
     drain()
 
     assert "on the disk waits" in caplog.text
     assert Event.objects.count() == 1
     settings.TRACKING_STREAM_LIMIT = 10**9
-    ingest._look_around("a")
+    around._look_around("a")
     drain()
     assert Event.objects.count() == 2
 

@@ -1,12 +1,10 @@
 """Hits are judged again with all that came around them, and the sums follow exactly."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 
 from newsletter.models import Delivery
@@ -17,6 +15,7 @@ from tracking import erase, judging
 from tracking.classify import Verdict, pulse
 from tracking.models import CampaignTotal, Event, ForwardTotal, UnsettledMinute
 from tracking.portions import MINUTE, Span
+from tracking.working import Stopped
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simple_rules")]
 
@@ -262,10 +261,9 @@ def test_judging_that_is_told_to_end_ends_anywhere_and_goes_on_the_next_time(mon
     monkeypatch.setattr(pulse, "_EVERY", 5)
     ended = 0
     for moments in count(1):
-        asked = count(1)
         try:
-            judging.settle(lambda asked=asked, last=moments: next(asked) > last)
-        except judging.Stopped:
+            judging.settle(makers.stopping_at(moments))
+        except Stopped:
             ended += 1
             exact.check()
             assert UnsettledMinute.objects.exists()
@@ -281,14 +279,8 @@ def test_judging_that_is_told_to_end_ends_anywhere_and_goes_on_the_next_time(mon
 def test_only_one_judges_at_a_time(stored):
     makers.store([opened()])
 
-    def settle():
-        try:
-            return judging.settle()
-        finally:
-            connection.close()
-
-    with judging.alone(wait=True), ThreadPoolExecutor() as threads:
-        assert threads.submit(settle).result() == 0
+    with judging.alone(wait=True):
+        assert makers.elsewhere(judging.settle) == 0
 
     assert judging.settle() == 1
 

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from tests.factories import make_subscriber
-from tests.tracking import exact, makers
-from tests.tracking.makers import NOON, opened
+from tests.tracking import exact, makers, rules
+from tests.tracking.makers import NOON, clicked, opened
 from tests.tracking.servers import wait_for
 from tracking import erase, judging, rebuilding, recounting
 from tracking.classify import Judgement, Verdict
@@ -103,6 +103,19 @@ def test_hits_since_a_day_only(monkeypatch):
     exact.check()
 
 
+def test_days_are_judged_as_a_whole(monkeypatch):
+    monkeypatch.setattr(rules, "BURST", 3600.0)
+    [alice] = people(1)
+    for n in range(2):
+        makers.store([clicked(70 + n, alice, at=NOON + n * timedelta(minutes=40))])
+    judging.settle()
+
+    assert recounting.recount().changed == 2
+
+    assert set(Event.objects.values_list("verdict", flat=True)) == {Verdict.SCANNER}
+    exact.check()
+
+
 def test_nothing_to_count():
     assert recounting.recount() == Outcome(0, 0, 0, 0)
 
@@ -121,7 +134,7 @@ def test_after_a_person_was_erased_the_sums_stay(monkeypatch):
 
 def test_a_recount_that_was_stopped_goes_on_where_it_was(monkeypatch):
     store_anything()
-    monkeypatch.setattr(recounting, "MOST", 20)
+    monkeypatch.setattr(judging, "LARGEST", 20)
     new_rules(monkeypatch)
     calls = []
 

@@ -7,7 +7,7 @@ A subscriber of 0 means that the reader is not named (tracking choice `aggregate
 
 from tracking.models.band import LastReading, ListReading
 from tracking.models.breakdown import Breakdown, Dimension
-from tracking.models.event import Event, Kind, Recount, StoredPack, UnsettledMinute
+from tracking.models.event import Event, Kind, Recount, StoredPack, UnsettledDay, UnsettledMinute
 from tracking.models.forward import Forward, ForwardRefusal, PossibleForwards
 from tracking.models.link import Link
 from tracking.models.reader import Reader, ReaderLink
@@ -40,6 +40,7 @@ __all__ = [
     "ReaderLink",
     "Recount",
     "StoredPack",
+    "UnsettledDay",
     "UnsettledMinute",
     "VerdictTotal",
 ]

@@ -74,6 +74,18 @@ class UnsettledMinute(models.Model):
         return str(self.minute)
 
 
+class UnsettledDay(models.Model):
+    """A day (UTC) in which hits were judged that are to be judged once more, all of it together."""
+
+    day = models.DateField(unique=True)
+    due_at = models.DateTimeField()  # when to look at it next
+    begun_at = models.DateTimeField(null=True)  # the look that is not done yet; empty: none
+    judged_to = models.DateTimeField(null=True)  # by that look: hits before this moment
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
 class Recount(models.Model):
     """How far a recount of old events has come, so that one that was stopped can go on."""
 
