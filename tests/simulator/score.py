@@ -26,8 +26,8 @@ def judge_by_minutes(hits: Sequence[Evidence], networks: Networks) -> list[Judge
 
 
 def judge_by_days(hits: Sequence[Evidence], networks: Networks) -> list[Judgement]:
-    """Judge as is done when a day is over: each day with the six hours on both sides."""
-    return _judge_by(86_400, 21_600, hits, networks)
+    """Judge as tracking/hindsight.py does: each day with those before and after it."""
+    return _judge_by(86_400, 86_400, hits, networks)
 
 
 def _judge_by(

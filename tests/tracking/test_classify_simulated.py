@@ -5,21 +5,20 @@ import pytest
 from tests.simulator import blind, fourth, halves, plain, stored, unseen
 from tests.simulator.campaign import simulate
 from tests.simulator.drawn import drawn
-from tests.simulator.score import Score, evidence, judge_by_minutes
+from tests.simulator.score import Score, evidence, judge_by_days, judge_by_minutes
 from tracking.classify import judge
 from tracking.classify.networks import Networks, built_in
 
 NETWORKS = Networks(built_in())
 
 
-@pytest.fixture(scope="module", params=["all at once", "by minutes"])
+@pytest.fixture(scope="module", params=[judge, judge_by_days, judge_by_minutes])
 def score(request):
     score = Score()
     for seed in range(101, 105):
         trace = simulate(seed, size=1_500)
         hits = evidence(trace)
-        how = judge if request.param == "all at once" else judge_by_minutes
-        score.add(trace, hits, how(hits, NETWORKS))
+        score.add(trace, hits, request.param(hits, NETWORKS))
     return score
 
 
