@@ -11,7 +11,7 @@ from benchmarks import command
 from benchmarks.report import Ratio
 from benchmarks.tracking.sizes import QUICK, WHOLE, Sizes
 
-LEGS = ("edge", "ingest", "reports")
+LEGS = ("edge", "ingest", "judging", "reports")
 
 
 def main() -> int:
