@@ -58,7 +58,8 @@ def take(data: bytes, recipient: str = "") -> Effect:
         # some bytes in one raise errors of many kinds.
         message = email.message_from_bytes(data[:LARGEST])
         fields = _status(message)
-    except RecursionError:  # parts in parts in parts, as no server writes them
+    # Parts in parts in parts, and parameters, as no server writes them.
+    except (RecursionError, ValueError, TypeError):
         return Effect.NO_REPORT
     if fields is None:
         return Effect.NO_REPORT

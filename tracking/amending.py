@@ -263,12 +263,13 @@ def amend(changes: Sequence[Change], campaigns: set[int]) -> None:
     last = max(change.occurred_at for change in changes)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TABLES)
-        rollups.join_ingest(cursor)
-        cursor.execute(_LOCK, [sorted(campaigns)])
+        # Before anything is locked: PostgreSQL waits for a COPY that hangs without end.
         with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
             for change in changes:
                 copy.write_row(change)
         cursor.execute("ANALYZE tracking_change")
+        rollups.join_ingest(cursor)
+        cursor.execute(_LOCK, [sorted(campaigns)])
         cursor.execute(_AMEND, [first, last])
         if not cursor.rowcount:
             return

@@ -45,7 +45,7 @@ THREADS = 2  # one brings hits to PostgreSQL while it works on those of the othe
 LINGER = 0.2  # seconds between batches when little comes, to spare transactions
 LOOK_AROUND = 10.0  # seconds between looks for what dead processes have left
 TIDY = 3600.0  # seconds between making partitions, dropping old ones and forgetting old ids
-SETTLE_EVERY = 20.0  # seconds between looks for hits that can be judged for good
+SETTLE_EVERY = 20.0  # seconds between looks for minutes and days that can be judged again
 # Likewise at most, when judging takes long: what is judged is looked at again beside what comes
 # after it, so that the more there is, the more has to be left to gather.
 SETTLE_SELDOM = 120.0
@@ -62,6 +62,8 @@ INSERT INTO tracking_storedpack (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NO
 
 def run(stopping: threading.Event, on_ready: Callable[[], None] = lambda: None) -> None:
     """Ingest in THREADS until `stopping` is set, and then finish the batches in hand.
+
+    One that takes longer than working.GRACE is given up; its packs come again.
 
     A server that is away is waited for, and said so. Calls `on_ready` each time that both answer.
     Raises what a thread failed with.
@@ -94,6 +96,7 @@ class Settler(Worker):
     """Judges hits again when all that came around them is known: tracking/judging.py."""
 
     name = "judging"
+    is_holding = True
 
     def work(self) -> None:
         """Judge what is ripe, again and again."""
@@ -102,8 +105,9 @@ class Settler(Worker):
             started = time.monotonic()
             with suppress(Stopped):
                 judging.settle(self.pulse)
-                while time.monotonic() - started < SETTLE_EVERY:
-                    if not hindsight.look_back(self.pulse):
+                settled = time.monotonic()
+                while hindsight.look_back(self.pulse):
+                    if time.monotonic() - settled > SETTLE_EVERY:
                         break
             took = time.monotonic() - started
             self._stopping.wait(min(max(SETTLE_EVERY, 2 * took), SETTLE_SELDOM))

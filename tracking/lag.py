@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from django.db.models import Min
 from django.utils.timezone import now
 
 from tracking import judging, stream
-from tracking.models import UnsettledMinute
+from tracking.models import UnsettledDay, UnsettledMinute
 
 
 class Lag(NamedTuple):
@@ -13,9 +14,10 @@ class Lag(NamedTuple):
 
     packs: int  # in the stream, to be stored
     seconds: float  # since the oldest of them came; 0.0 when none waits
-    minutes: int  # of stored hits that could be judged for good and are not yet
+    minutes: int  # of stored hits that could be judged again and are not yet
     judging_seconds: float  # since the oldest of these could be; 0.0 when there is none
     set_aside: int = 0  # packs that could not be stored: manage.py read_set_aside tries again
+    looking_seconds: float = 0.0  # since the oldest look at a whole day was due; 0.0 when none is
 
 
 def lag() -> Lag:
@@ -24,4 +26,6 @@ def lag() -> Lag:
     ripe = UnsettledMinute.objects.filter(minute__lte=now() - judging.RIPE)
     minutes = sorted(set(ripe.values_list("minute", flat=True)))
     behind = (now() - minutes[0] - judging.RIPE).total_seconds() if minutes else 0.0
-    return Lag(backlog.packs, backlog.oldest, len(minutes), behind, backlog.set_aside)
+    due = UnsettledDay.objects.aggregate(due=Min("due_at"))["due"]
+    late = max(0.0, (now() - due).total_seconds()) if due else 0.0
+    return Lag(backlog.packs, backlog.oldest, len(minutes), behind, backlog.set_aside, late)

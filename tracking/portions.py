@@ -1,9 +1,9 @@
 """Cuts time into portions whose hits are judged at once, so that they fit into memory. Pure.
 
 A hit is judged by those around it, so these are read and judged along with each portion, in vain
-for them. Where little comes, ten minutes around are looked at. Where more comes than may be held,
-portions stay long and less around them is looked at: many short ones would be judged as well, but
-each hit many times over.
+for them: ten minutes around what has just come (NEARBY), a day around a day (FAR). Where more comes
+than may be held, portions stay long and less around them is looked at: many short ones would be
+judged as well, but each hit many times over.
 """
 
 from bisect import bisect_left
@@ -15,13 +15,14 @@ from typing import NamedTuple
 from tracking.classify import WINDOW
 
 MINUTE = timedelta(minutes=1)
-# A hit's verdict depends on hits up to WINDOW away, and on what these are taken for, so on theirs.
+# Of visits and bursts, a hit's verdict depends on hits up to WINDOW away, and on what these are
+# taken for, so on theirs.
 NEAR = timedelta(seconds=WINDOW)
 LONGEST = timedelta(minutes=30)  # of spans that are joined
 STEP = 10  # seconds: hits are counted by these, and portions are cut between them
 
-# How far to look around a portion that is at least so long: the first that fits is taken, in STEPs.
 Sights = Sequence[tuple[int, int]]
+# How far to look around a portion that is at least so long: the first that fits is taken, in STEPs.
 NEARBY: Sights = ((60, 30), (30, 15), (6, 3), (1, 1), (0, 1))
 # For whole days: the days before and after as well, or else as far as can be.
 FAR: Sights = ((8_640, 8_640), (2_160, 8_640), (720, 2_160), (360, 720), (180, 180), *NEARBY)

@@ -75,11 +75,12 @@ def _judge(run: Recount, report: Callable[[Progress], None]) -> tuple[int, int]:
     report(Progress("hits", done, total))
     for span in _days(minutes):
         for portion in judging.cut(span, FAR):
-            with judging.alone(wait=True):
-                changed += judging.judge_portion(portion, run.campaign_id)
+            with judging.alone():
+                judged = judging.judge_portion(portion, run.campaign_id)
             run.judged_to = portion.span.end
             run.save(update_fields=["judged_to"])
-            done = sum(hits for minute, hits in minutes.items() if minute < portion.span.end)
+            done += judged.hits
+            changed += judged.changed
             report(Progress("hits", done, total))
     return done, changed
 

@@ -1,7 +1,8 @@
 """Threads that work with PostgreSQL and Redis until they are told to end, and then do end.
 
-A server that is away is waited for. Whatever a thread waits for when it is told to end, it waits a
-few seconds longer at most: a supervisor would kill the process.
+A server that is away is waited for. A thread that is told to end is not kept by others that use
+PostgreSQL: a supervisor would kill the process. Only by a PostgreSQL that neither answers nor hangs
+up; then nothing is lost by being killed.
 """
 
 import logging
@@ -27,6 +28,8 @@ GRACE = 5.0
 # hangs or whose machine is gone: it may hold rows that others wait for. Judging a batch, which is
 # done within one, may take some ten seconds.
 HANGING = 60
+# Likewise, of a session in which nothing happens, where a thread holds locks in between.
+SILENT = 600
 
 
 class Stopped(Exception):
@@ -37,6 +40,7 @@ class Worker:
     """A thread that works until it is stopped, and waits for servers that are away."""
 
     name = ""
+    is_holding = False  # locks, while it says nothing to PostgreSQL
 
     def __init__(self, stopping: threading.Event) -> None:
         self._stopping = stopping
@@ -61,6 +65,8 @@ class Worker:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET idle_in_transaction_session_timeout = %s", [HANGING * 1000])
+                if self.is_holding:
+                    cursor.execute("SET idle_session_timeout = %s", [SILENT * 1000])
             self.work()
         except (*stream.AWAY, Error) as error:
             if self._stopping.is_set():

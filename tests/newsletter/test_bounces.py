@@ -157,6 +157,22 @@ def test_parts_within_parts_without_end_are_no_report():
     assert bounces.take(deep) is Effect.NO_REPORT
 
 
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "boundary*=a''b; boundary*0=c",
+        "boundary*=undefined''x",
+        "boundary*=idna''x",
+        "boundary*=a\0b''x",
+        f"boundary*{'1' * 5000}*=x",
+    ],
+)
+def test_parameters_as_nobody_writes_them_are_no_report(parameter):
+    mail = f"Content-Type: multipart/report; {parameter}\n\n--x\n\nHello\n--x--\n"
+
+    assert bounces.take(mail.encode()) is Effect.NO_REPORT
+
+
 def test_a_report_with_any_bytes_out_of_place_is_read_or_passed_over(doubtful):
     chance = random.Random(3)
     whole = report(*doubtful)

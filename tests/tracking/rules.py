@@ -11,7 +11,7 @@ from typing import Any
 
 from tracking import countries
 from tracking.classify import Evidence, Judgement, Verdict
-from tracking.classify.pulse import Pulse, beating, none
+from tracking.classify.pulse import Pulse, beating, silent
 
 BURST = 2.0  # seconds
 _NAMED = {verdict.name: Judgement(verdict, "named") for verdict in Verdict}
@@ -19,7 +19,7 @@ _HUMAN = Judgement(Verdict.HUMAN, "human")
 _HEAD, _BURST = Judgement(Verdict.SCANNER, "head"), Judgement(Verdict.SCANNER, "burst")
 
 
-def judge(hits: Sequence[Evidence], networks: Any, pulse: Pulse = none) -> list[Judgement]:
+def judge(hits: Sequence[Evidence], networks: Any, pulse: Pulse = silent) -> list[Judgement]:
     """Judge hits in the place of tracking.classify.judge."""
     clicks = defaultdict(list)
     for hit in beating(hits, pulse):

@@ -11,7 +11,7 @@ from newsletter.models import Delivery
 from tests.factories import make_campaign, make_subscriber
 from tests.tracking import exact, makers
 from tests.tracking.makers import NOON, clicked, opened
-from tracking import erase, judging
+from tracking import classify, erase, judging
 from tracking.classify import Verdict, pulse
 from tracking.models import CampaignTotal, Event, ForwardTotal, UnsettledMinute
 from tracking.portions import MINUTE, Span
@@ -86,14 +86,14 @@ def test_a_late_hit_changes_what_was_settled():
 def test_a_hit_that_is_stored_while_others_are_judged_stays_on_the_list(monkeypatch):
     """The worst moment: after the hits were read, before their minute is taken off."""
     makers.store([opened()])
-    judge = judging.judge
+    judge = classify.judge
 
-    def judge_slowly(hits, _):
-        monkeypatch.setattr(judging, "judge", judge)
+    def judge_slowly(*given):
+        monkeypatch.setattr("tracking.classify.judge", judge)
         makers.store([opened()])
-        return judge(hits)
+        return judge(*given)
 
-    monkeypatch.setattr(judging, "judge", judge_slowly)
+    monkeypatch.setattr("tracking.classify.judge", judge_slowly)
 
     judging.settle()
 
@@ -133,7 +133,7 @@ def test_hits_of_erased_people_keep_their_verdicts(monkeypatch):
     makers.store([opened(alice)])
     erase.erase_subscriber(alice)
     judged = []
-    monkeypatch.setattr(judging, "judge", lambda hits, _: judged.extend(hits) or [])
+    monkeypatch.setattr("tracking.classify.judge", lambda hits, *_: judged.extend(hits) or [])
 
     judging.settle()
 
@@ -276,10 +276,11 @@ def test_judging_that_is_told_to_end_ends_anywhere_and_goes_on_the_next_time(mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_one_judges_at_a_time(stored):
+def test_only_one_judges_at_a_time(stored, monkeypatch):
+    monkeypatch.setattr(judging, "PATIENCE", 0.1)
     makers.store([opened()])
 
-    with judging.alone(wait=True):
+    with judging.alone():
         assert makers.elsewhere(judging.settle) == 0
 
     assert judging.settle() == 1

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_nothing_waits(events):
-    assert lag.lag() == (0, 0.0, 0, 0.0, 0)
+    assert lag.lag() == (0, 0.0, 0, 0.0, 0, 0.0)
 
 
 def test_what_waits(events):

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tracking.portions import MINUTE, NEAR, STEP, Portion, Span, portions, spans
+from tracking.portions import FAR, MINUTE, NEAR, STEP, Portion, Span, portions, spans
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 LARGEST = 200_000
+DAY = timedelta(days=1)
 
 
 def step(moment):
@@ -90,6 +91,24 @@ def test_portions_are_all_of_the_span_in_order(seed):
         or portion.span.end - portion.span.start <= timedelta(seconds=STEP)
         for portion in found
     )
+
+
+@pytest.mark.parametrize(
+    ("hits_in_an_hour", "hours_around"),
+    [(2_520, 24), (5_500, 6), (19_000, 2), (49_000, 1), (130_000, 0.5), (190_000, 1 / 6)],
+)
+def test_days_are_seen_with_as_much_as_may_be_held(hits_in_an_hour, hours_around):
+    midnight = NOON - timedelta(hours=12)
+    counts = {
+        number: round(hits_in_an_hour / 360)
+        for number in range(step(midnight - 2 * DAY), step(midnight + 3 * DAY))
+    }
+
+    found = list(portions(Span(midnight, midnight + DAY), counts, LARGEST, FAR))
+
+    assert found[0].around == timedelta(hours=hours_around)
+    assert all(judged(portion, counts) <= LARGEST for portion in found)
+    assert found[-1].span.end == midnight + DAY
 
 
 def test_a_moment_with_more_than_may_be_held_is_a_portion_by_itself():

@@ -6,10 +6,11 @@ import time
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from tests.tracking import makers
 from tests.tracking.makers import append, opened
 from tests.tracking.servers import wait_for
-from tracking import packs, rollups, spool, stream, working
-from tracking.ingest import Ingester
+from tracking import judging, packs, rollups, spool, stream, working
+from tracking.ingest import Ingester, Settler
 from tracking.models import Event, StoredPack
 from tracking.working import Stopped, Worker
 
@@ -32,7 +33,7 @@ class Lister(Worker):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_server_that_is_away_is_waited_for_and_said_so(caplog):
-    worker = Lister([OperationalError("the database is starting up"), *[TimeoutError()]])
+    worker = Lister([OperationalError("the database is starting up"), TimeoutError()])
 
     worker.run()
 
@@ -90,6 +91,27 @@ def test_who_hangs_in_a_transaction_loses_it_and_begins_anew(monkeypatch, caplog
     thread.join()
     assert "idle-in-transaction timeout" in caplog.text
     assert Event.objects.count() == 1
+
+
+@pytest.mark.usefixtures("stored")
+def test_who_hangs_while_judging_loses_that_to_others(monkeypatch, caplog):
+    monkeypatch.setattr(working, "SILENT", 1)
+    makers.store([opened()])
+    stopping = threading.Event()
+
+    def hang(*_, **__):
+        stopping.set()
+        time.sleep(3)
+
+    monkeypatch.setattr(judging, "judge_span", hang)
+    thread = threading.Thread(target=Settler(stopping).run)
+    thread.start()
+    stopping.wait()
+
+    with judging.alone(within=2.5) as is_alone:
+        assert is_alone
+
+    thread.join()
 
 
 @pytest.mark.usefixtures("stored")

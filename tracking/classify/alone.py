@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tracking.classify import agents, headers
 from tracking.classify.agents import Agent, Role
 from tracking.classify.networks import Network, Networks
-from tracking.classify.pulse import Pulse, beating, none
+from tracking.classify.pulse import Pulse, beating, silent
 from tracking.classify.verdicts import CANARY, Doubt, Evidence, Judgement, is_loading
 from tracking.classify.verdicts import Verdict as V
 
@@ -89,7 +89,7 @@ class _Glance(NamedTuple):
     family: Hashable  # what tells programs of its kind from others
 
 
-def look_at_all(hits: Sequence[Evidence], networks: Networks, pulse: Pulse = none) -> list[Look]:
+def look_at_all(hits: Sequence[Evidence], networks: Networks, pulse: Pulse = silent) -> list[Look]:
     """Look at each hit by itself. Hits that say the same are looked at once."""
     latest = max((hit.at for hit in hits), default=0.0)
     chromium = _CHROMIUM[0] + ceil((latest - _CHROMIUM[1]) / _CHROMIUM_EACH)

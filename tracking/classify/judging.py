@@ -7,7 +7,7 @@ from tracking.classify import company, crowds, parties, sweeps, visits
 from tracking.classify.alone import look_at_all
 from tracking.classify.docket import Docket
 from tracking.classify.networks import Networks
-from tracking.classify.pulse import Pulse, beating, none
+from tracking.classify.pulse import Pulse, beating, silent
 from tracking.classify.verdicts import Evidence, Judgement
 
 _ENOUGH = 3  # people whose clicks show how many links a mail has
@@ -20,11 +20,11 @@ _PEOPLE, _EAGER = 50, 0.06  # people who click late, and how many others may cli
 _PRIOR = 5.0  # people of whom that is taken for granted
 
 
-def judge(hits: Sequence[Evidence], networks: Networks, pulse: Pulse = none) -> list[Judgement]:
+def judge(hits: Sequence[Evidence], networks: Networks, pulse: Pulse = silent) -> list[Judgement]:
     """Judge hits by all that they tell of themselves and of each other, in the order given.
 
-    No rule looks further than WINDOW seconds from a hit; but what is thought of its neighbours
-    depends on theirs, so hits of twice that time around are worth giving.
+    The more hits around each are given, the more is known: five minutes show a gateway's burst, a
+    day a machine that goes through stored mail.
 
     A hundred thousand hits may take ten seconds. `pulse` is called about once in each of them,
     and may raise what ends the work.

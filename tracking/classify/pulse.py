@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 _EVERY = 1000  # items: some hundredths of a second's work
 
 
-def none() -> None:
+def silent() -> None:
     """Say nothing."""
 
 

@@ -68,7 +68,7 @@ class UnsettledMinute(models.Model):
     """
 
     minute = models.DateTimeField()
-    is_late = models.BooleanField()  # hits around it had been judged for good before these came
+    is_late = models.BooleanField()  # hits around it had been judged again before these came
 
     def __str__(self) -> str:
         return str(self.minute)
@@ -79,8 +79,10 @@ class UnsettledDay(models.Model):
 
     day = models.DateField(unique=True)
     due_at = models.DateTimeField()  # when to look at it next
-    begun_at = models.DateTimeField(null=True)  # the look that is not done yet; empty: none
-    judged_to = models.DateTimeField(null=True)  # by that look: hits before this moment
+    # Of the look that is not done yet, if there is one:
+    begun_at = models.DateTimeField(null=True)
+    judged_to = models.DateTimeField(null=True)  # hits before this moment; empty: begin anew
+    worked = models.FloatField(db_default=0.0)  # seconds
 
     def __str__(self) -> str:
         return str(self.day)

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ingest until SIGTERM or Ctrl-C, and finish the batch in hand."""
+        """Ingest until SIGTERM or Ctrl-C, and finish the batch in hand if that takes seconds."""
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())

@@ -30,8 +30,8 @@ class Command(BaseCommand):
             return
         self.stdout.write(
             f"to be stored: {now.packs:,} packs, the oldest for {now.seconds:.0f} s\n"
-            f"to be judged for good: {now.minutes:,} minutes, the oldest for "
-            f"{now.judging_seconds:.0f} s"
+            f"to be judged again: {now.minutes:,} minutes, the oldest for "
+            f"{now.judging_seconds:.0f} s; whole days for {now.looking_seconds:.0f} s"
         )
         if now.set_aside:
             self.stdout.write(
