@@ -67,8 +67,9 @@ def _finish(day: UnsettledDay, over: datetime) -> None:
     if day.begun_at is not None and day.begun_at >= over:
         day.delete()
         return
-    pause = max(judging.LOOK_EVERY, SHARE * timedelta(seconds=day.worked))
-    # The look that is for good is not put off.
-    day.due_at = min(now() + pause, max(now() + judging.LOOK_EVERY, over))
+    soon = now() + judging.LOOK_EVERY
+    day.due_at = max(soon, now() + SHARE * timedelta(seconds=day.worked))
+    if now() < over:  # the look that is for good is not put off
+        day.due_at = min(day.due_at, max(soon, over))
     day.begun_at, day.worked = None, 0.0
     day.save()

@@ -73,8 +73,9 @@ _LOOK_BACK = """
 INSERT INTO tracking_unsettledday AS known (day, due_at) SELECT unnest(%s::date[]), %s
 ON CONFLICT (day) DO UPDATE SET
     due_at = least(known.due_at, %s),
-    -- A look that has passed these hits is begun anew: they may say something of all others.
-    judged_to = CASE WHEN known.judged_to > %s THEN NULL ELSE known.judged_to END
+    -- A look that has passed these hits has another after it: they may say something of all others.
+    -- It is not begun anew, or where hits are always late it would have no end.
+    begun_at = CASE WHEN known.judged_to > %s THEN NULL ELSE known.begun_at END
 """
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 

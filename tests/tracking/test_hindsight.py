@@ -165,7 +165,10 @@ def test_a_hit_that_comes_while_its_day_is_looked_at_is_not_passed_over(monkeypa
     makers.store([clicked(70, bob, at=NOON - 11 * HOUR)])
     makers.store([clicked(71, bob, at=NOON - 10.5 * HOUR)])
     judging.settle()
+    assert HUMAN in verdicts()
 
+    look_back()
+    UnsettledDay.objects.update(due_at=timezone.now())
     look_back()
 
     assert set(verdicts()) == {SCANNER}

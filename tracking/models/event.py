@@ -80,8 +80,8 @@ class UnsettledDay(models.Model):
     day = models.DateField(unique=True)
     due_at = models.DateTimeField()  # when to look at it next
     # Of the look that is not done yet, if there is one:
-    begun_at = models.DateTimeField(null=True)
-    judged_to = models.DateTimeField(null=True)  # hits before this moment; empty: begin anew
+    begun_at = models.DateTimeField(null=True)  # empty: it doesn't know all that has come
+    judged_to = models.DateTimeField(null=True)  # hits before this moment; empty: no look
     worked = models.FloatField(db_default=0.0)  # seconds
 
     def __str__(self) -> str:
