@@ -88,6 +88,8 @@ _FITS = {
 }
 # Chosen by the sums alone, so that only a page of people is looked up, and nobody behind the last
 # of them is looked at. Who is not to be named falls out afterwards, and the page may so be short.
+# One look into the index for each of them, also where the statistics don't know the campaign yet:
+# the planner then takes its readers for few, and would compare all of them with each person.
 _PAGE = """
     WITH fitting AS MATERIALIZED (
         SELECT subscriber_id FROM ({scan}) scanned WHERE {fits}
@@ -102,9 +104,12 @@ _PAGE = """
                reader.first_open_at, greatest(reader.last_open_at, reader.last_click_at)
         FROM fitting
         JOIN subscribers_subscriber person ON person.id = fitting.subscriber_id
-        LEFT JOIN tracking_reader reader
-            ON reader.campaign_id = %(campaign)s AND reader.subscriber_id = person.id
-            AND coalesce(nullif(person.tracking, ''), %(usual)s) = 'individual'
+        LEFT JOIN LATERAL (
+            SELECT * FROM tracking_reader
+            WHERE campaign_id = %(campaign)s AND subscriber_id = person.id
+              AND coalesce(nullif(person.tracking, ''), %(usual)s) = 'individual'
+            LIMIT 1
+        ) reader ON true
         WHERE %(unnamed)s OR reader.subscriber_id IS NOT NULL
     )
     SELECT places.*, found.* FROM places LEFT JOIN found ON true ORDER BY found.id

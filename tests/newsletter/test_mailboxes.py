@@ -10,6 +10,7 @@ from newsletter.models import Campaign, Delivery, MailboxCount, MailboxTotal, Ma
 from subscribers import consent
 from subscribers.models import ConsentRecord
 from tests.factories import make_campaign, make_list, make_subscriber
+from tests.plans import planned
 from tracking.models import CampaignTotal, Reader
 
 pytestmark = pytest.mark.django_db
@@ -185,3 +186,15 @@ def test_a_report_takes_two_look_ups(django_assert_num_queries):
 
     with django_assert_num_queries(2):
         mailboxes.report(campaign.pk)
+
+
+def test_a_campaign_that_statistics_do_not_know_costs_no_more():
+    """Else each mail is compared with all readers: at a million that took hours."""
+    campaign = sent_campaign()
+
+    with planned() as plans:
+        mailboxes.count(campaign.pk, now())
+
+    [plan] = [plan for plan in plans if "tracking_reader" in plan]
+    assert "subscriber_id = newsletter_delivery.subscriber_id" in plan
+    assert "Join Filter" not in plan

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.factories import make_leaving, make_subscriber
+from tests.plans import planned
 from tests.tracking.makers import NOON
 from tracking import readers
 from tracking.models import Reader, ReaderLink
@@ -110,3 +111,16 @@ def test_a_page_looks_at_so_many_people_only(monkeypatch):
 
     assert (first.people, first.next) == ([], others[-1])
     assert ids(readers.page(Filter(7, Did.CLICKED), first.next)) == [clicker]
+
+
+@pytest.mark.parametrize("did", list(Did))
+def test_a_campaign_that_statistics_do_not_know_costs_no_more(did):
+    """Else each person on the page is compared with all readers of the campaign."""
+    leave(read(opens=1, clicks=1))
+
+    with planned() as plans:
+        readers.page(Filter(7, did))
+
+    [plan] = [plan for plan in plans if "CTE fitting" in plan]
+    assert "Join Filter" not in plan
+    assert "subscriber_id = person.id" in plan
