@@ -1,4 +1,4 @@
-"""Each day is judged once more as a whole, and the sums follow exactly."""
+"""Each day is judged again and again as a whole, and the sums follow exactly."""
 
 import random
 import threading
@@ -127,7 +127,7 @@ def test_where_too_much_comes_minutes_have_said_all(monkeypatch):
         (15 + 40, None),  # as this one was
     ],
 )
-def test_the_longer_a_look_takes_the_longer_is_the_pause(monkeypatch, hours, minutes):
+def test_the_longer_a_look_takes_the_longer_is_the_pause(hours, minutes):
     with time_machine.travel(NOON - 12 * HOUR + hours * HOUR, tick=False):
         slow_sweep(pause=HOUR)
         UnsettledDay.objects.update(worked=3600.0)

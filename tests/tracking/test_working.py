@@ -94,7 +94,7 @@ def test_who_hangs_in_a_transaction_loses_it_and_begins_anew(monkeypatch, caplog
 
 
 @pytest.mark.usefixtures("stored")
-def test_who_hangs_while_judging_loses_that_to_others(monkeypatch, caplog):
+def test_who_hangs_while_judging_loses_that_to_others(monkeypatch):
     monkeypatch.setattr(working, "SILENT", 1)
     makers.store([opened()])
     stopping = threading.Event()
